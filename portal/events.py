@@ -1,0 +1,170 @@
+"""The vocabulary of what can happen, and the two moments of an event: record, then dispatch."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from django.db import connection, models, transaction
+from django.db.transaction import TransactionManagementError
+from django.dispatch import Signal
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from portal import context
+from portal.celery import publish
+from portal.models import Event, Outbox
+
+if TYPE_CHECKING:
+    from accounts.models import Contact
+
+logger = logging.getLogger(__name__)
+
+type Fact = int | str | bool | list[str] | None
+
+BATCH = 500
+MAX_DEPTH = 5  # an event of an event of an event …: further and it is a loop
+
+# Sent by dispatch() with sender=Name and events=[Event, …], inside its transaction.
+# Only notifications.reactions listens; names nobody listens to need no Outbox row.
+occurred = Signal()
+
+
+class Name(models.TextChoices):
+    """Every event the portal can utter: noun, dot, verb in the past tense."""
+
+    CONTACT_CREATED = "contact.created", _("Contact created")
+    CONTACT_UPDATED = "contact.updated", _("Contact updated")
+    CONTACT_TAGGED = "contact.tagged", _("Tags changed")
+    CONTACT_BLOCKED = "contact.blocked", _("Contact blocked")
+    CONTACT_UNBLOCKED = "contact.unblocked", _("Contact unblocked")
+    CONTACT_EMAIL_CHANGED = "contact.email_changed", _("E-mail address changed")
+    PORTAL_INVITED = "portal.invited", _("Invited to the portal")
+    PORTAL_JOINED = "portal.joined", _("Joined the portal")
+    PORTAL_LOGIN = "portal.login", _("Logged in")
+    LOGIN_FAILED = "login.failed", _("Login failed")
+    MAGIC_LINK_CREATED = "magic_link.created", _("Magic link created")
+    MAGIC_LINK_USED = "magic_link.used", _("Magic link used")
+    PASSWORD_CHANGED = "password.changed", _("Password changed")
+    OFFER_GRANTED = "offer.granted", _("Offer granted")
+    OFFER_EXTENDED = "offer.extended", _("End date changed")
+    OFFER_REVOKED = "offer.revoked", _("Offer revoked")
+    OFFER_PUBLISHED = "offer.published", _("Offer published")
+    OFFER_ARCHIVED = "offer.archived", _("Offer archived")
+    OFFER_COURSE_ADDED = "offer.course_added", _("Course added to an offer")
+    OFFER_COURSE_REMOVED = "offer.course_removed", _("Course removed from an offer")
+    COURSE_PUBLISHED = "course.published", _("Course published")
+    COURSE_ARCHIVED = "course.archived", _("Course archived")
+    COURSE_STARTED = "course.started", _("Course started")
+    COURSE_COMPLETED = "course.completed", _("Course completed")
+    LESSON_COMPLETED = "lesson.completed", _("Lesson completed")
+    IMPORT_FINISHED = "import.finished", _("Import finished")
+    ROLE_CHANGED = "role.changed", _("Role changed")
+    SETTINGS_CHANGED = "settings.changed", _("Settings changed")
+
+
+def record(name: Name, *, contact: Contact | int | None = None, **data: Fact) -> Event:
+    """Log that `name` happened (to `contact`, or the contact with that pk); what follows runs after the commit.
+
+    Raises TransactionManagementError outside a transaction: an event that
+    cannot roll back with its cause would be a lie.
+    """
+    pk = contact if isinstance(contact, int) or contact is None else contact.pk
+    [event_id] = record_many(name, [(pk, data)])
+    return Event(pk=event_id, name=name, contact_id=pk, data=data)
+
+
+def record_many(name: Name, facts: Iterable[tuple[int | None, dict[str, Fact]]]) -> list[int]:
+    """Log one event for each (contact's pk, data), in that order, by one statement. Returns their ids."""
+    if not connection.in_atomic_block:
+        raise TransactionManagementError(
+            f"{name} must be recorded in the transaction that causes it"
+        )
+    contacts, payloads = [], []
+    for contact_id, data in facts:
+        contacts.append(contact_id)
+        payloads.append(json.dumps(data))
+    if not contacts:
+        return []
+    act, actor, at = context.act(), context.actor(), now()
+    followed = occurred.has_listeners(name) and act.depth < MAX_DEPTH
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH logged AS (
+                INSERT INTO portal_event
+                    (name, occurred_at, contact_id, actor_id, address, cause, depth, data)
+                SELECT %(name)s, %(at)s, fact.contact, %(actor)s, %(address)s, %(cause)s, %(depth)s, fact.data
+                FROM unnest(%(contacts)s::bigint[], %(payloads)s::jsonb[]) WITH ORDINALITY
+                    AS fact (contact, data, place)
+                ORDER BY fact.place
+                RETURNING id
+            ), queued AS (
+                INSERT INTO portal_outbox (event_id, attempts, next_attempt_at, last_error)
+                SELECT id, 0, %(at)s, '' FROM logged WHERE %(followed)s
+            )
+            SELECT id FROM logged ORDER BY id
+            """,
+            {
+                "name": name.value,
+                "at": at,
+                "actor": actor.pk if actor else None,
+                "address": act.address,
+                "cause": act.cause,
+                "depth": act.depth,
+                "contacts": contacts,
+                "payloads": payloads,
+                "followed": followed,
+            },
+        )
+        ids = [row[0] for row in cursor.fetchall()]
+    if followed:
+        nudge_after_commit()
+    return ids
+
+
+def _nudge() -> None:
+    publish("portal.tasks.dispatch")
+
+
+def nudge_after_commit() -> None:
+    """Ask a worker to dispatch once this transaction is committed; once, however many events it has.
+
+    Only a nudge: with no broker, or a dead one, the clock finds the rows within a second.
+    """
+    if all(entry[1] is not _nudge for entry in connection.run_on_commit):
+        transaction.on_commit(_nudge, robust=True)
+
+
+def dispatch(limit: int = BATCH) -> int:
+    """Turn up to `limit` recorded events into waiting rows; returns how many it took.
+
+    One transaction holds what the reactions write and the end of the Outbox rows, so a
+    kill leaves either all or nothing. An event whose reaction fails is set apart, so that it
+    holds up nobody, and is tried again later.
+    """
+    try:
+        return _dispatch(Outbox.objects.due().order_by("event_id")[:limit])
+    except Exception:
+        logger.exception("A reaction failed; its events are now dispatched one by one")
+    pks = list(Outbox.objects.due().order_by("event_id").values_list("pk", flat=True)[:limit])
+    for pk in pks:
+        try:
+            _dispatch(Outbox.objects.due().filter(pk=pk))
+        except Exception as error:
+            logger.exception("Event %s cannot be dispatched", pk)
+            Outbox.objects.get(pk=pk).fail(f"{type(error).__name__}: {error}")
+    return len(pks)
+
+
+@transaction.atomic
+def _dispatch(rows: models.QuerySet[Outbox]) -> int:
+    waiting = list(rows.select_related("event").select_for_update(of=["self"], skip_locked=True))
+    events = sorted((row.event for row in waiting), key=lambda event: (event.name, event.pk))
+    for name, group in groupby(events, key=lambda event: event.name):
+        occurred.send(sender=Name(name), events=list(group))
+    Outbox.objects.filter(pk__in=[row.pk for row in waiting]).delete()
+    return len(waiting)

@@ -1,0 +1,195 @@
+"""The ground: what happened (Event, Outbox), what takes long (Job), whose school it is (School)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from portal.waiting import MAX_ATTEMPTS, Waiting, WaitingQuerySet, retry_at
+
+
+class Event(models.Model):
+    """Something that happened. Never changed or deleted: a trigger in the database holds that."""
+
+    name = models.CharField(max_length=40)  # one of events.Name
+    occurred_at = models.DateTimeField()
+    contact = models.ForeignKey(
+        "accounts.Contact", models.PROTECT, null=True, related_name="events", db_index=False
+    )
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    address = models.GenericIPAddressField(null=True)
+    cause = models.CharField(max_length=80)
+    depth = models.PositiveSmallIntegerField(default=0)
+    data = models.JSONField(default=dict)  # ids and plain facts; never a secret
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["contact", "-id"], name="event_timeline"),
+            models.Index(fields=["name", "-occurred_at"], name="event_by_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} #{self.pk}"
+
+
+class OutboxQuerySet(models.QuerySet["Outbox"]):
+    def due(self) -> Self:
+        """Waiting for their first dispatch, or for the next try after a failure."""
+        return self.filter(dead_at=None, next_attempt_at__lte=now())
+
+
+class Outbox(models.Model):
+    """An event whose consequences are not queued yet. The row goes when they are."""
+
+    event = models.OneToOneField(Event, models.CASCADE, primary_key=True, related_name="outbox")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(default=now)
+    dead_at = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+
+    objects = OutboxQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=Q(dead_at=None), name="outbox_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"outbox of {self.event_id}"
+
+    def fail(self, error: str) -> None:
+        """Count one more failure: try again later, or after eight give up and show it to staff."""
+        self.attempts += 1
+        self.last_error = error[:2000]
+        self.next_attempt_at = retry_at(self.attempts)
+        self.dead_at = now() if self.attempts >= MAX_ATTEMPTS else None
+        self.save(update_fields=["attempts", "last_error", "next_attempt_at", "dead_at"])
+
+    def replay(self) -> None:
+        """A person decided: start over."""
+        Outbox.objects.filter(pk=self.pk).update(attempts=0, dead_at=None, next_attempt_at=now())
+
+
+class Job(Waiting):
+    """Long work in short slices: what, and how far it is."""
+
+    task = "portal.tasks.run_job"
+
+    kind = models.CharField(max_length=40)  # a name registered with portal.jobs
+    key = models.CharField(max_length=120, unique=True)  # what makes asking twice harmless
+    data = models.JSONField(default=dict)
+    cursor = models.BigIntegerField(default=0)
+
+    objects = WaitingQuerySet["Job"].as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+    def advance(self, *, cursor: int) -> None:
+        """Remember how far the work is. Call it in the transaction of the slice itself."""
+        self.cursor = cursor
+        self.save(update_fields=["cursor"])
+
+    def release(self) -> None:
+        """A slice went well and more is to come: due again at once, earlier failures forgotten."""
+        self.lease_until, self.handed_until, self.attempts = None, None, 0
+        self.save(update_fields=["lease_until", "handed_until", "attempts"])
+
+    def replay(self) -> None:
+        """A person decided: go on from where it stood."""
+        self.wake("dead")
+
+
+class Heartbeat(models.Model):
+    """When a process that must run last said so."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    beat_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def validate_zone(value: str) -> None:
+    """Raise ValidationError unless `value` is a zone of the tz database."""
+    if value not in available_timezones():
+        raise ValidationError(_("Choose a time zone like Europe/Rome."))
+
+
+validate_color = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("Enter a color like #4f46e5."))
+
+
+class School(models.Model):
+    """The settings of the place: one row, made at the first look."""
+
+    name = models.CharField(_("name"), max_length=80, default="Portal")
+    logo_url = models.URLField(_("logo address"), blank=True)
+    accent = models.CharField(
+        _("accent color"), max_length=7, default="#4f46e5", validators=[validate_color]
+    )
+    support_email = models.EmailField(_("support address"), blank=True)
+    time_zone = models.CharField(
+        _("time zone"), max_length=40, default="UTC", validators=[validate_zone]
+    )
+    language = models.CharField(
+        _("language"), max_length=10, default="en", choices=settings.LANGUAGES
+    )
+    mails_access = models.BooleanField(
+        _("send the access mail"),
+        default=True,
+        help_text=_("Tell people by e-mail when they are given an offer."),
+    )
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="there_is_one_school")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def current(cls) -> School:
+        """The settings as they are now. The first call makes the row, in the TIME_ZONE of the environment."""
+        found = cls.objects.filter(pk=1).first()
+        return (
+            found or cls.objects.get_or_create(pk=1, defaults={"time_zone": settings.TIME_ZONE})[0]
+        )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def today(self) -> date:
+        """The date on the school's wall."""
+        return now().astimezone(self.zone).date()
+
+    def end_of(self, day: date | None) -> datetime | None:
+        """The first instant after `day` in the school's zone; None for no end.
+
+        Midnight itself may not exist where clocks jump at that hour: then the first instant that does.
+        """
+        if day is None:
+            return None
+        return self.start_of(day + timedelta(days=1))
+
+    def start_of(self, day: date) -> datetime:
+        """The first instant of `day` in the school's zone."""
+        return datetime(day.year, day.month, day.day, tzinfo=self.zone)
+
+    @property
+    def accent_ink(self) -> str:
+        """The color of text on the accent, black or white, whichever contrasts more (WCAG 2.2)."""
+        channels = [int(self.accent[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        return "#fff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#111"

@@ -1,0 +1,96 @@
+"""The two front pages: the student's, and the staff's."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import Count, Q
+from django.db.models.functions import TruncDate
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from accounts.decorators import staff_required, student_required
+from accounts.http import StaffRequest, StudentRequest
+from accounts.models import Contact
+from enrollments.shelf import Book, shelf
+from notifications.models import Message, State
+from offers.models import Course
+from portal.events import Name
+from portal.models import Event, Job, Outbox
+
+CHART_DAYS = 28
+
+
+@student_required
+def home(request: StudentRequest) -> HttpResponse:
+    """Continue where you stopped, and everything that is yours."""
+    books = shelf(request.contact)
+    current = max((book for book in books if book.is_unfinished), key=_last_opened, default=None)
+    return render(request, "portal/student/home.html", {"current": current, "books": books})
+
+
+def _last_opened(book: Book) -> float:
+    return book.last_lesson_at.timestamp() if book.last_lesson_at else 0
+
+
+@staff_required()
+def dashboard(request: StaffRequest) -> HttpResponse:
+    """How the school does, and what needs a person."""
+    context = {
+        "counts": Contact.objects.aggregate(
+            contacts=Count("pk"),
+            joined=Count("pk", filter=Q(joined_at__isnull=False)),
+            invited=Count("pk", filter=Q(invited_at__isnull=False, joined_at=None)),
+        ),
+        "grants": _per_day(Name.OFFER_GRANTED, request.school.today()),
+        "logins": _per_day(Name.PORTAL_LOGIN, request.school.today()),
+        "mails": _mails(),
+        "dead_events": Outbox.objects.exclude(dead_at=None).select_related("event")[:20],
+        "dead_jobs": Job.objects.filter(state="dead")[:20],
+        "lonely_courses": Course.objects.without_offer()[:20],
+        "address": settings.PORTAL_URL,
+    }
+    return render(request, "portal/dashboard/home.html", context)
+
+
+def _mails() -> dict[str, int]:
+    """How many messages are in each state that waits for a person's decision, where there are any."""
+    states = (State.FAILED, State.DEAD, State.SUPPRESSED)
+    rows = Message.objects.filter(state__in=states).values_list("state")
+    return dict(rows.annotate(number=Count("pk")))
+
+
+def _per_day(name: Name, today: date) -> list[tuple[date, int]]:
+    """How often `name` happened on each of the last CHART_DAYS, days without it included."""
+    first = today - timedelta(days=CHART_DAYS - 1)
+    rows = (
+        Event.objects.filter(name=name, occurred_at__date__gte=first)
+        .annotate(day=TruncDate("occurred_at"))
+        .values_list("day")
+        .annotate(number=Count("pk"))
+    )
+    found = dict(rows)
+    days = [first + timedelta(days=n) for n in range(CHART_DAYS)]
+    return [(day, found.get(day, 0)) for day in days]
+
+
+@require_POST
+@staff_required("manage_settings")
+def event_replay(request: StaffRequest, pk: int) -> HttpResponse:
+    """Dispatch again what was given up."""
+    get_object_or_404(Outbox, pk=pk).replay()
+    messages.success(request, _("It will be tried again within a second."))
+    return redirect("portal:dashboard")
+
+
+@require_POST
+@staff_required("manage_settings")
+def job_replay(request: StaffRequest, pk: int) -> HttpResponse:
+    """Carry on a job that was given up."""
+    get_object_or_404(Job, pk=pk).replay()
+    messages.success(request, _("It will be tried again within a second."))
+    return redirect("portal:dashboard")

@@ -1,0 +1,39 @@
+"""The one search at the top: contacts, offers, courses."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+
+from accounts.decorators import staff_required
+from accounts.http import StaffRequest, is_pk
+from accounts.models import Contact
+from offers.models import Course, Offer
+
+SHOWN = 20
+
+
+@staff_required("view_contacts")
+def search(request: StaffRequest) -> HttpResponse:
+    """A contact by name, address, phone or id; an offer or a course by title. One exact address opens at once."""
+    query = request.GET.get("q", "").strip()
+    contacts = offers = courses = None
+    if query:
+        exact = Q(email=query.lower()) | Q(external_id=query)
+        if is_pk(query):
+            exact |= Q(pk=int(query))
+        if (only := list(Contact.objects.filter(exact)[:2])) and len(only) == 1:
+            return redirect("portal:contact_detail", only[0].pk)
+        contacts = Contact.objects.matching(query).with_portal_status().order_by("-pk")[:SHOWN]
+        if request.user.may("manage_content"):
+            offers = Offer.objects.filter(title__icontains=query)[:SHOWN]
+            courses = Course.objects.filter(title__icontains=query)[:SHOWN]
+    context = {
+        "query": query,
+        "search_key_value": query,
+        "contacts": contacts,
+        "offers": offers,
+        "courses": courses,
+    }
+    return render(request, "portal/dashboard/search.html", context)

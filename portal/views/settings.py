@@ -1,0 +1,62 @@
+"""The settings of the school."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from accounts.decorators import staff_required
+from accounts.http import StaffRequest
+from portal.events import Name, record
+from portal.models import School
+
+
+class SchoolForm(forms.ModelForm[School]):
+    """The school's name, face, zone and language, and whether it sends access mails."""
+
+    class Meta:
+        model = School
+        fields: ClassVar[list[str]] = [
+            "name",
+            "support_email",
+            "logo_url",
+            "accent",
+            "time_zone",
+            "language",
+            "mails_access",
+        ]
+        widgets: ClassVar[dict[str, Any]] = {
+            "accent": forms.TextInput(attrs={"type": "color"}),
+            "time_zone": forms.Select(),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zones = sorted(available_timezones())
+        self.fields["time_zone"].widget.choices = [(zone, zone.replace("_", " ")) for zone in zones]
+
+    @transaction.atomic
+    def save(self, commit: bool = True) -> School:
+        """Keep what changed and record `settings.changed` with the names of those fields."""
+        if self.changed_data:
+            self.instance.save(update_fields=self.changed_data)
+            record(Name.SETTINGS_CHANGED, fields=self.changed_data)
+        return self.instance
+
+
+@staff_required("manage_settings")
+def settings(request: StaffRequest) -> HttpResponse:
+    """One form for all of them."""
+    form = SchoolForm(request.POST or None, instance=School.current())
+    if form.is_valid():
+        form.save()
+        messages.success(request, _("Settings saved."))
+        return redirect("portal:settings")
+    return render(request, "portal/dashboard/settings.html", {"form": form})
