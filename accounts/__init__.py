@@ -1,0 +1,1 @@
+"""People: who we know, and how they get in."""

@@ -1,0 +1,66 @@
+"""The doors: every page is shut by LoginRequiredMiddleware; these say who may pass besides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, cast
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.timezone import now
+from django.views.decorators.cache import never_cache
+
+from accounts.http import StaffRequest, StudentRequest
+from accounts.models import User
+
+type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+def staff_required[**P](
+    permission: str = "",
+) -> Callable[[Callable[Concatenate[StaffRequest, P], HttpResponseBase]], View[P]]:
+    """Let staff in, with `permission` if one is named; 403 for everybody else who is logged in."""
+
+    def decorate(view: Callable[Concatenate[StaffRequest, P], HttpResponseBase]) -> View[P]:
+        @never_cache
+        @wraps(view)
+        def door(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            user = request.user
+            if not (isinstance(user, User) and user.is_staff):
+                raise PermissionDenied
+            if permission and not user.may(permission):
+                raise PermissionDenied
+            return view(cast(StaffRequest, request), *args, **kwargs)
+
+        return cast("View[P]", door)
+
+    return decorate
+
+
+def student_required[**P](
+    view: Callable[Concatenate[StudentRequest, P], HttpResponseBase],
+) -> View[P]:
+    """Let contacts in and note their visit. Staff who are no contact are sent to the dashboard."""
+
+    @never_cache
+    @wraps(view)
+    def door(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        user = request.user
+        if not isinstance(user, User) or user.contact is None:
+            if isinstance(user, User) and user.is_staff and request.method == "GET":
+                return redirect("portal:dashboard")
+            raise PermissionDenied
+        student = cast(StudentRequest, request)
+        student.contact = user.contact
+        student.contact.note_visit(at=now())
+        return view(student, *args, **kwargs)
+
+    return cast("View[P]", door)
+
+
+def database_free[**P](view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+    """Mark a view that must answer while PostgreSQL is away: the school is not looked up for it."""
+    cast(Any, view).database_free = True
+    return view

@@ -1,0 +1,148 @@
+"""What may be asked about people, and what is valid."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.password_validation import (
+    password_validators_help_text_html,
+    validate_password,
+)
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import Contact, Link, User
+from accounts.models.contact import normalize_email
+from accounts.models.link import Purpose, Section
+
+
+def language_field() -> forms.ChoiceField:
+    """The language somebody reads; blank follows the school."""
+    school = ("", gettext_lazy("As the school"))
+    return forms.ChoiceField(
+        label=gettext_lazy("Language"), required=False, choices=[school, *settings.LANGUAGES]
+    )
+
+
+class ContactForm(forms.ModelForm[Contact]):
+    """Registration data of one contact. The address of somebody with a login is not changed here."""
+
+    tag_names = forms.CharField(
+        label=gettext_lazy("Tags"),
+        required=False,
+        help_text=gettext_lazy("Separated by commas."),
+    )
+
+    class Meta:
+        model = Contact
+        fields: ClassVar[list[str]] = ["name", "email", "phone", "external_id", "language"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].required = True
+        self.fields["language"] = language_field()
+        if self.instance.pk:
+            names = self.instance.tags.values_list("name", flat=True)
+            self.fields["tag_names"].initial = ", ".join(names)
+            if self.instance.login:
+                self.fields["email"].disabled = True
+                self.fields["email"].help_text = _("People with a login change it themselves.")
+
+    def clean_email(self) -> str:
+        """One spelling per address, so that case makes no second person."""
+        email = normalize_email(self.cleaned_data["email"])
+        if Contact.objects.filter(email=email).exclude(pk=self.instance.pk).exists():
+            raise ValidationError(_("There is a contact with this address already."))
+        return email
+
+    def clean_external_id(self) -> str | None:
+        return self.cleaned_data["external_id"] or None
+
+    def clean_tag_names(self) -> list[str]:
+        names = [name.strip() for name in self.cleaned_data["tag_names"].split(",")]
+        if any(len(name) > 60 for name in names):
+            raise ValidationError(_("A tag has 60 characters at most."))
+        return sorted({name for name in names if name})
+
+    @transaction.atomic
+    def save(self, commit: bool = True) -> Contact:
+        """Make the contact, or change what differs."""
+        fields = {name: self.cleaned_data[name] for name in self.Meta.fields}
+        if self.instance.pk:
+            contact = Contact.objects.get(pk=self.instance.pk)
+            contact.change(**fields)
+        else:
+            contact = Contact.objects.add(**fields)
+        contact.tag(self.cleaned_data["tag_names"])
+        return contact
+
+
+class BlockForm(forms.Form):
+    """Why somebody is shut out. Only staff read it."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=500,
+        help_text=gettext_lazy("Only staff see it."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class LinkForm(forms.Form):
+    """A login link by mail, to a section."""
+
+    section = forms.ChoiceField(label=gettext_lazy("Leads to"), choices=Section)
+
+
+class NewPasswordForm(forms.Form):
+    """A password of one's own choice, once: it is shown while typed, not typed twice."""
+
+    password = forms.CharField(
+        label=gettext_lazy("New password"),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=password_validators_help_text_html,
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        validate_password(password, self.user)
+        return password
+
+
+class ResetForm(forms.Form):
+    """The address of somebody who lost their password."""
+
+    email = forms.EmailField(
+        label=gettext_lazy("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
+
+    def save(self) -> None:
+        """Mail a link to whoever has this address; for an unknown one nothing happens, and looks the same."""
+        email = normalize_email(self.cleaned_data["email"])
+        if user := User.objects.select_related("contact").filter(email=email).first():
+            Link.objects.mail_to(user, purpose=Purpose.RESET)
+
+
+class ProfileForm(forms.ModelForm[Contact]):
+    """What people may change about themselves."""
+
+    class Meta:
+        model = Contact
+        fields: ClassVar[list[str]] = ["name", "language"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["language"] = language_field()
+
+    def save(self, commit: bool = True) -> Contact:
+        contact = Contact.objects.get(pk=self.instance.pk)
+        contact.change(**{name: self.cleaned_data[name] for name in self.Meta.fields})
+        return contact

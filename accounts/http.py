@@ -1,0 +1,32 @@
+"""What a request is once we know who asks."""
+
+from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
+
+from accounts.models import Contact, User
+from portal.models import School
+
+
+def is_pk(text: str) -> bool:
+    """Whether `text`, from an address somebody may have typed, can be a primary key."""
+    return text.isascii() and text.isdecimal() and len(text) < 19
+
+
+class PortalRequest(HttpRequest):
+    """Any request behind our middleware."""
+
+    school: School
+    htmx: HtmxDetails
+
+
+class StaffRequest(PortalRequest):
+    """Of a member of staff who may do what the view asks for."""
+
+    user: User
+
+
+class StudentRequest(PortalRequest):
+    """Of a person the portal knows as a contact."""
+
+    user: User
+    contact: Contact

@@ -1,0 +1,233 @@
+"""Contact: a person the school knows, and the tags it puts on them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.postgres.indexes import GinIndex
+from django.db import connection, models, transaction
+from django.db.models import Func, Q, Value
+from django.db.models.functions import Concat, Lower
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from portal.events import Name, record, record_many
+
+if TYPE_CHECKING:
+    from accounts.models.user import User
+
+VISIT = timedelta(minutes=5)  # last access is written at most this often
+
+
+def normalize_email(value: str) -> str:
+    """One spelling per address: trimmed, NFKC, lower case."""
+    return unicodedata.normalize("NFKC", value).strip().lower()
+
+
+class SearchKey(Func):
+    """Lower case without accents: the SQL function `search_key` of our first migration."""
+
+    function = "search_key"
+    output_field = models.TextField()
+
+
+class Tag(models.Model):
+    """A word staff put on contacts to find them again."""
+
+    name = models.CharField(_("name"), max_length=60, unique=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ContactQuerySet(models.QuerySet["Contact"]):
+    def matching(self, words: str) -> Self:
+        """Every word is part of name, address, phone or external id; accents and case do not count.
+
+        The trigram index serves words of three letters and more.
+        """
+        found = self
+        for word in words.split():
+            found = found.filter(search_text__contains=SearchKey(Value(word)))
+        return found
+
+    def with_portal_status(self) -> Self:
+        """Adds `portal_status`: none, active, invited, joined or blocked, for list pages.
+
+        Needs no knowledge of grants: whoever holds one has a login.
+        """
+        return self.annotate(
+            portal_status=models.Case(
+                models.When(blocked_at__isnull=False, then=Value("blocked")),
+                models.When(joined_at__isnull=False, then=Value("joined")),
+                models.When(invited_at__isnull=False, then=Value("invited")),
+                models.When(user__isnull=False, then=Value("active")),
+                default=Value("none"),
+            )
+        )
+
+    @transaction.atomic
+    def invite(self, contact_ids: Collection[int]) -> None:
+        """Note that the access mail of these people is queued; records `portal.invited`, once each."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE accounts_contact SET invited_at = %s
+                WHERE id = ANY(%s) AND invited_at IS NULL RETURNING id
+                """,
+                [now(), sorted(contact_ids)],
+            )
+            invited = sorted(pk for (pk,) in cursor.fetchall())
+        record_many(Name.PORTAL_INVITED, [(pk, {}) for pk in invited])
+
+    @transaction.atomic
+    def add(self, *, email: str, name: str = "", **fields: str) -> Contact:
+        """Make a contact and record `contact.created`. Raises IntegrityError if the address is taken."""
+        contact = self.create(email=normalize_email(email), name=name.strip(), **fields)
+        record(Name.CONTACT_CREATED, contact=contact)
+        return contact
+
+
+class Contact(models.Model):
+    """A person known to the school, with one address. May have a login (`contact.user`)."""
+
+    email = models.EmailField(_("e-mail"), unique=True)
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    phone = models.CharField(_("phone"), max_length=40, blank=True)
+    external_id = models.CharField(
+        _("external id"), max_length=100, unique=True, null=True, blank=True
+    )
+    language = models.CharField(_("language"), max_length=10, blank=True)  # blank: the school's
+    tags = models.ManyToManyField(Tag, blank=True, related_name="contacts")
+    created_at = models.DateTimeField(default=now)
+
+    blocked_at = models.DateTimeField(null=True)
+    block_reason = models.TextField(blank=True)
+    invited_at = models.DateTimeField(null=True)  # the first access mail was queued
+    joined_at = models.DateTimeField(null=True)  # the first login
+    last_seen_at = models.DateTimeField(null=True)
+    # Which waiting mail carries the first credentials. One per person: claimed by conditional UPDATE.
+    credentials_claim = models.CharField(max_length=160, blank=True)
+
+    search_text = models.GeneratedField(
+        expression=SearchKey(
+            Concat(
+                "name",
+                Value(" "),
+                "email",
+                Value(" "),
+                "phone",
+                Value(" "),
+                "external_id",
+                output_field=models.TextField(),
+            )
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
+
+    objects = ContactQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(email=Lower("email")), name="a_contact_email_is_lower_case"
+            )
+        ]
+        indexes = [
+            GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="contact_search")
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def first_name(self) -> str:
+        return self.name.split(" ")[0]
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.blocked_at is not None
+
+    @property
+    def login(self) -> User | None:
+        """The login of this person, if there is one yet."""
+        return getattr(self, "user", None)
+
+    @property
+    def may_log_in(self) -> bool:
+        """Whether this person has been in before, or has a password: they need no credentials."""
+        return self.joined_at is not None or (
+            self.login is not None and self.login.has_usable_password()
+        )
+
+    @transaction.atomic
+    def change(self, **fields: str | None) -> None:
+        """Edit registration data and record `contact.updated` with the names of what differs."""
+        changed = [name for name, value in fields.items() if getattr(self, name) != value]
+        if changed:
+            for name in changed:
+                setattr(self, name, fields[name])
+            self.save(update_fields=changed)
+            record(Name.CONTACT_UPDATED, contact=self, fields=changed)
+
+    @transaction.atomic
+    def tag(self, names: Collection[str]) -> None:
+        """Put exactly these tags on the contact, making the new words; records `contact.tagged` if they differ."""
+        before = set(self.tags.values_list("name", flat=True))
+        if before == set(names):
+            return
+        Tag.objects.bulk_create([Tag(name=name) for name in names], ignore_conflicts=True)
+        self.tags.set(Tag.objects.filter(name__in=names))
+        added, removed = sorted(set(names) - before), sorted(before - set(names))
+        record(Name.CONTACT_TAGGED, contact=self, added=added, removed=removed)
+
+    @transaction.atomic
+    def block(self, *, reason: str = "") -> None:
+        """Shut this person out everywhere, from the next request on. Blocking twice is harmless."""
+        if Contact.objects.filter(pk=self.pk, blocked_at=None).update(
+            blocked_at=now(), block_reason=reason
+        ):
+            if self.login:
+                self.login.end_access()
+            record(Name.CONTACT_BLOCKED, contact=self, reason=reason)
+        self.refresh_from_db(fields=["blocked_at", "block_reason"])
+
+    @transaction.atomic
+    def unblock(self) -> None:
+        """Let this person in again. What they may see is what their grants say now."""
+        if Contact.objects.filter(pk=self.pk, blocked_at__isnull=False).update(
+            blocked_at=None, block_reason=""
+        ):
+            record(Name.CONTACT_UNBLOCKED, contact=self)
+        self.refresh_from_db(fields=["blocked_at", "block_reason"])
+
+    @transaction.atomic
+    def join(self) -> None:
+        """Note the first login; every later call changes nothing."""
+        if Contact.objects.filter(pk=self.pk, joined_at=None).update(joined_at=now()):
+            record(Name.PORTAL_JOINED, contact=self)
+
+    def claim_credentials(self, *, by: str) -> bool:
+        """Whether the mail with key `by` is the one that carries this person's first credentials.
+
+        However many mails ask, one gets a yes; asking again with the same key gets the same answer.
+        """
+        mine = Contact.objects.filter(Q(credentials_claim="") | Q(credentials_claim=by), pk=self.pk)
+        return bool(mine.update(credentials_claim=by))
+
+    @classmethod
+    def release_credentials(cls, *, by: str) -> None:
+        """The mail with key `by` will never arrive: let another carry the credentials."""
+        cls.objects.filter(credentials_claim=by).update(credentials_claim="")
+
+    def note_visit(self, *, at: datetime) -> None:
+        """Write down the last access, unless it is already known to the minute or so."""
+        if self.last_seen_at is None or at - self.last_seen_at > VISIT:
+            Contact.objects.filter(pk=self.pk).update(last_seen_at=at)

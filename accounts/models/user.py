@@ -1,0 +1,173 @@
+"""User: a login. Staff have a role; students have a contact; a person may be both."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.db import connection, models, transaction
+from django.db.models import F
+from django.utils.crypto import get_random_string, salted_hmac
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models.contact import Contact, normalize_email
+from portal.events import Name, record
+
+
+class Role(models.TextChoices):
+    """What a member of staff is to the school; a student has none. After MemberKit's profiles."""
+
+    OWNER = "owner", _("Owner")
+    ADMIN = "admin", _("Administrator")
+    SUPPORT = "support", _("Support")
+    MODERATOR = "moderator", _("Moderator")
+
+
+_SUPPORT = {"view_contacts", "manage_contacts", "manage_access", "view_messages"}
+_ADMIN = _SUPPORT | {"manage_content"}
+PERMISSIONS: dict[str, set[str]] = {
+    Role.OWNER: _ADMIN | {"manage_settings"},
+    Role.ADMIN: _ADMIN,
+    Role.SUPPORT: _SUPPORT,
+    Role.MODERATOR: set(),
+}
+
+
+class UserManager(BaseUserManager["User"]):
+    """Finds and makes logins."""
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=normalize_email(username or ""))
+
+    @transaction.atomic
+    def appoint(self, *, email: str, role: Role, password: str = "") -> User:
+        """Make `email` a member of staff with `role`, or change the role of the one who is.
+
+        A blank `password` keeps the present one; a new login then has none that works.
+        """
+        user, _is_new = self.get_or_create(
+            email=normalize_email(email), defaults={"password": unusable_password()}
+        )
+        if user.role != role:
+            before, user.role = user.role, role
+            user.save(update_fields=["role"])
+            record(Name.ROLE_CHANGED, user=user.pk, before=before, after=role.value)
+        if password:
+            user.change_password(password)
+        return user
+
+    def for_contacts(self, contact_ids: Collection[int]) -> None:
+        """Make a login, with no password that works, for each contact that has none. One statement.
+
+        A member of staff with the same address becomes the contact's login. The contacts
+        must be locked, or made, by the caller's transaction.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO accounts_user
+                    (email, password, name, role, language, auth_epoch, is_active, created_at, contact_id)
+                SELECT contact.email, %(unusable)s || md5(random()::text), contact.name, '',
+                       contact.language, 0, true, %(now)s, contact.id
+                FROM accounts_contact AS contact
+                WHERE contact.id = ANY(%(ids)s)
+                  AND NOT EXISTS (SELECT FROM accounts_user WHERE contact_id = contact.id)
+                ORDER BY contact.id
+                ON CONFLICT (email) DO UPDATE SET contact_id = EXCLUDED.contact_id
+                    WHERE accounts_user.contact_id IS NULL
+                """,
+                {"ids": list(contact_ids), "now": now(), "unusable": UNUSABLE_PASSWORD_PREFIX},
+            )
+
+
+def unusable_password() -> str:
+    """A stored password that no password matches. (Django's None would mean the same, in two steps.)"""
+    return UNUSABLE_PASSWORD_PREFIX + get_random_string(40)
+
+
+class User(AbstractBaseUser):
+    """A login by e-mail address. Its address is changed by `contact.change_email()` alone."""
+
+    email = models.EmailField(_("e-mail"), unique=True)  # normalized, see normalize_email
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    role = models.CharField(_("role"), max_length=12, choices=Role, blank=True)
+    contact = models.OneToOneField(
+        Contact, models.PROTECT, null=True, blank=True, related_name="user"
+    )
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    # Part of the session hash: raising it ends every session of this person on their next request.
+    auth_epoch = models.PositiveIntegerField(default=0)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=now)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects = UserManager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(email=models.functions.Lower("email")),
+                name="a_user_email_is_lower_case",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def first_name(self) -> str:
+        return self.name.split(" ")[0]
+
+    @property
+    def is_staff(self) -> bool:
+        return bool(self.role)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether this person may not come in any more, as a student or at all."""
+        return not self.is_active or (self.contact is not None and self.contact.is_blocked)
+
+    def may(self, permission: str) -> bool:
+        """Whether this person's role includes `permission` (see PERMISSIONS)."""
+        return permission in PERMISSIONS.get(self.role, ())
+
+    def may_use(self, purpose: str) -> bool:
+        """Whether a link of this purpose may be made for them: staff log in with their password."""
+        return not self.is_staff or purpose == "reset"
+
+    def get_session_auth_hash(self) -> str:
+        """Django's hash covers the password; ours covers `auth_epoch` too."""
+        return self._epoch_hash()
+
+    def get_session_auth_fallback_hash(self) -> Any:
+        """The same under retired SECRET_KEYs, so that changing the key logs nobody out."""
+        from django.conf import settings
+
+        for secret in settings.SECRET_KEY_FALLBACKS:
+            yield self._epoch_hash(secret=secret)
+
+    def _epoch_hash(self, secret: str | bytes | None = None) -> str:
+        value = f"{self.auth_epoch}:{self.password}"
+        return salted_hmac("accounts.User", value, secret=secret, algorithm="sha256").hexdigest()
+
+    @transaction.atomic
+    def end_access(self) -> None:
+        """Log this person out everywhere and make their open links worthless."""
+        User.objects.filter(pk=self.pk).update(auth_epoch=F("auth_epoch") + 1)
+        self.refresh_from_db(fields=["auth_epoch"])
+        self.links.open().update(superseded_at=now())
+
+    @transaction.atomic
+    def change_password(self, password: str) -> None:
+        """Set a new password: other sessions and open links end, and `password.changed` is recorded."""
+        is_first = not self.has_usable_password()
+        self.set_password(password)
+        self.save(update_fields=["password"])
+        self.end_access()
+        record(Name.PASSWORD_CHANGED, contact=self.contact, user=self.pk, first=is_first)

@@ -1,0 +1,36 @@
+"""Addresses of people: the ways in, the profile, the contacts.
+
+allauth's views are named one by one: what it offers besides (sign-up, e-mail change,
+codes) would go around our links and our message log, so its names lead nowhere.
+"""
+
+from allauth.account import views as allauth
+from django.urls import URLPattern, URLResolver, include, path
+
+from accounts.views import dashboard, public, student
+
+app: list[URLPattern | URLResolver] = [
+    path("l/<str:token>/", public.link_consume, name="link_consume"),
+    path("l/<str:token>/renew/", public.link_renew, name="link_renew"),
+    path("profile/", student.profile, name="profile"),
+    path("dashboard/contacts/", dashboard.contact_list, name="contact_list"),
+    path("dashboard/contacts/count/", dashboard.contact_count, name="contact_count"),
+    path("dashboard/contacts/new/", dashboard.contact_create, name="contact_create"),
+    path("dashboard/contacts/<int:pk>/edit/", dashboard.contact_update, name="contact_update"),
+    path("dashboard/contacts/<int:pk>/block/", dashboard.contact_block, name="contact_block"),
+    path("dashboard/contacts/<int:pk>/unblock/", dashboard.contact_unblock, name="contact_unblock"),
+    path("dashboard/contacts/<int:pk>/link/", dashboard.link_send, name="link_send"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include((app, "accounts"))),
+    path("account/login/", allauth.login, name="account_login"),
+    path("account/logout/", allauth.logout, name="account_logout"),
+    path("account/inactive/", public.closed, name="account_inactive"),
+    path("account/signup/", public.closed, name="account_signup"),
+    path("account/email/", public.closed, name="account_email"),
+    path("account/reauthenticate/", allauth.reauthenticate, name="account_reauthenticate"),
+    path("account/password/change/", allauth.password_change, name="account_change_password"),
+    path("account/password/set/", allauth.password_set, name="account_set_password"),
+    path("account/password/reset/", public.password_reset, name="account_reset_password"),
+]
