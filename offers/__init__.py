@@ -1,0 +1,1 @@
+"""What is given: offers, and the courses inside them."""

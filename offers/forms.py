@@ -1,0 +1,119 @@
+"""What may be asked about offers and courses, and what is valid."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.db import transaction
+from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
+
+from offers.models import Course, Lesson, Module, Offer
+from offers.models.course import Status, next_position
+
+
+class _Sluggish[Noun: (Course, Offer)](forms.ModelForm[Noun]):
+    """A form whose address field may be left empty: it follows the title then."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["slug"].required = False
+        self.fields["slug"].help_text = _("Part of the web address. Empty: made from the title.")
+
+    def clean(self) -> dict[str, Any]:
+        words = super().clean() or self.cleaned_data
+        if not words.get("slug") and words.get("title"):
+            words["slug"] = self._free_slug(slugify(words["title"])[:70] or "untitled")
+        return words
+
+    def _free_slug(self, wanted: str) -> str:
+        """`wanted`, or with the first number behind it that nobody has."""
+        others = self._meta.model._default_manager.exclude(pk=self.instance.pk)
+        taken = set(others.filter(slug__startswith=wanted).values_list("slug", flat=True))
+        numbered = (f"{wanted}-{number}" for number in range(2, len(taken) + 3))
+        return (
+            wanted if wanted not in taken else next(slug for slug in numbered if slug not in taken)
+        )
+
+
+class OfferForm(_Sluggish[Offer]):
+    """An offer and the courses it holds."""
+
+    courses = forms.ModelMultipleChoiceField(
+        Course.objects.none(),
+        label=_("Courses"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Whoever holds this offer may open them."),
+    )
+
+    class Meta:
+        model = Offer
+        fields: ClassVar[list[str]] = [
+            "title",
+            "slug",
+            "description",
+            "default_days",
+            "is_internal",
+        ]
+        widgets: ClassVar[dict[str, Any]] = {"description": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        held = self.instance.courses.all() if self.instance.pk else Course.objects.none()
+        choice = Course.objects.exclude(status=Status.ARCHIVED) | Course.objects.filter(
+            pk__in=held.values("pk")
+        )
+        self.fields["courses"].queryset = choice  # type: ignore[attr-defined]
+        self.initial.setdefault("courses", [course.pk for course in held])
+
+    @transaction.atomic
+    def save(self, commit: bool = True) -> Offer:
+        """Keep the offer, and include or exclude the courses that changed sides."""
+        self.instance.save()
+        wanted, held = set(self.cleaned_data["courses"]), set(self.instance.courses.all())
+        for course in sorted(wanted - held, key=lambda course: course.pk):
+            self.instance.include(course)
+        for course in sorted(held - wanted, key=lambda course: course.pk):
+            self.instance.exclude(course)
+        return self.instance
+
+
+class CourseForm(_Sluggish[Course]):
+    """Title, address and description of a course."""
+
+    class Meta:
+        model = Course
+        fields: ClassVar[list[str]] = ["title", "slug", "description"]
+        widgets: ClassVar[dict[str, Any]] = {"description": forms.Textarea(attrs={"rows": 4})}
+
+
+class ModuleForm(forms.ModelForm[Module]):
+    """A module and its place in the course."""
+
+    class Meta:
+        model = Module
+        fields: ClassVar[list[str]] = ["title", "position"]
+
+    def __init__(self, *args: Any, course: Course, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.instance.course = course
+        if not self.instance.pk:
+            self.initial.setdefault("position", next_position(course.modules.all()))
+
+
+class LessonForm(forms.ModelForm[Lesson]):
+    """A lesson: its text in Markdown, its video, its module and place."""
+
+    class Meta:
+        model = Lesson
+        fields: ClassVar[list[str]] = ["title", "video_url", "body", "module", "position"]
+        widgets: ClassVar[dict[str, Any]] = {"body": forms.Textarea(attrs={"rows": 18})}
+
+    def __init__(self, *args: Any, module: Module, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["module"].queryset = module.course.modules.all()  # type: ignore[attr-defined]
+        if not self.instance.pk:
+            self.initial["module"] = module
+            self.initial["position"] = next_position(module.lessons.all())

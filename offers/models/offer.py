@@ -1,0 +1,112 @@
+"""Offer: the permission that opens courses. What is granted is always an offer."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Self
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models, transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from offers.models.course import Course
+from portal.events import Name, record
+
+
+class Status(models.TextChoices):
+    """Draft: opens nothing yet. Active: can be granted. Archived: granted no more, but holders keep it."""
+
+    DRAFT = "draft", _("Draft")
+    ACTIVE = "active", _("Active")
+    ARCHIVED = "archived", _("Archived")
+
+
+class OfferQuerySet(models.QuerySet["Offer"]):
+    def grantable(self) -> Self:
+        """Staff may prepare grants of a draft; an archived offer is given to nobody new."""
+        return self.exclude(status=Status.ARCHIVED)
+
+
+class Offer(models.Model):
+    """A bundle of courses under one name. Holding it opens all of them."""
+
+    title = models.CharField(_("title"), max_length=160)
+    slug = models.SlugField(_("address"), max_length=80, unique=True)
+    description = models.TextField(_("description"), blank=True)
+    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.DRAFT)
+    is_internal = models.BooleanField(
+        _("internal"),
+        default=False,
+        help_text=_("Free, given by hand: gifts, tests, the team. Never for sale."),
+    )
+    default_days = models.PositiveIntegerField(
+        _("default length in days"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(36_500)],
+        help_text=_("How long a new grant lasts. Empty: no end."),
+    )
+    courses = models.ManyToManyField(Course, through="OfferCourse", related_name="offers")
+    created_at = models.DateTimeField(default=now)
+
+    objects = OfferQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["title", "pk"]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == Status.ACTIVE
+
+    def default_end(self, start: date) -> date | None:
+        """The last day of a grant that starts on `start`: N days are N days, the first included."""
+        return start + timedelta(days=self.default_days - 1) if self.default_days else None
+
+    @transaction.atomic
+    def publish(self) -> None:
+        """Make it active: its grants open its courses. Publishing twice is harmless."""
+        self._become(Status.ACTIVE, Name.OFFER_PUBLISHED)
+
+    @transaction.atomic
+    def archive(self) -> None:
+        """Offer it to nobody new; who holds it keeps it. Archiving twice is harmless."""
+        self._become(Status.ARCHIVED, Name.OFFER_ARCHIVED)
+
+    def _become(self, status: Status, name: Name) -> None:
+        if Offer.objects.filter(pk=self.pk).exclude(status=status).update(status=status):
+            record(name, offer=self.pk)
+        self.status = status
+
+    @transaction.atomic
+    def include(self, course: Course) -> None:
+        """Open `course` to everybody who holds this offer, from now on."""
+        _row, is_new = OfferCourse.objects.get_or_create(offer=self, course=course)
+        if is_new:
+            record(Name.OFFER_COURSE_ADDED, offer=self.pk, course=course.pk)
+
+    @transaction.atomic
+    def exclude(self, course: Course) -> None:
+        """Take `course` out: whoever reached it through this offer alone loses it on the next request."""
+        gone, _by_model = OfferCourse.objects.filter(offer=self, course=course).delete()
+        if gone:
+            record(Name.OFFER_COURSE_REMOVED, offer=self.pk, course=course.pk)
+
+
+class OfferCourse(models.Model):
+    """That an offer holds a course."""
+
+    offer = models.ForeignKey(Offer, models.CASCADE, related_name="inclusions")
+    course = models.ForeignKey(Course, models.PROTECT, related_name="inclusions")
+    added_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("offer", "course", name="a_course_is_in_an_offer_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offer_id} holds {self.course_id}"
