@@ -1,0 +1,602 @@
+"""The members file: a CSV or XLSX as people make them, read into clean rows.
+
+Knows spellings, formats and what a cell may hold; nothing of contacts, offers or the database.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+from functools import lru_cache, partial
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NamedTuple, Protocol
+from xml.etree.ElementTree import ParseError
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.template.defaultfilters import filesizeformat
+from django.utils.formats import number_format
+from django.utils.text import Truncator
+from django.utils.translation import get_supported_language_variant
+from django.utils.translation import gettext as _
+from openpyxl import load_workbook
+
+MAX_ROWS = 50_000
+MAX_BYTES = 10 * 1024**2
+MAX_COLUMNS = 200
+MAX_UNPACKED = 100 * 1024**2  # bytes of an XLSX, all its parts together
+MAX_RATIO = 100  # unpacked to packed
+LAST_ROW = 1_048_576  # of any XLSX
+OLD_EXCEL = b"\xd0\xcf\x11\xe0"  # also an XLSX with a password
+
+# Header spellings. Case, accents, spaces and punctuation do not count.
+SPELLINGS = {
+    "email": ("Email", "E-mail", "E-mail address", "Indirizzo email", "Correo"),
+    "name": ("Nome", "Name", "Nombre"),  # the first name, if the last name has its own column
+    "full_name": ("Full name", "Nome completo"),
+    "first_name": ("First name",),
+    "last_name": ("Last name", "Cognome", "Sobrenome"),
+    "ends_on": (
+        "Data de expiração",
+        "Expiration date",
+        "Expires on",
+        "Data di scadenza",
+        "Fecha de caducidad",
+    ),
+    "enrolled_on": ("Data de matrícula", "Enrollment date", "Enrolled on", "Data di iscrizione"),
+    "phone": ("Telefone", "Phone", "Telefono"),
+    "tags": ("Tags",),
+    "language": ("Idioma", "Language", "Lingua"),
+    "external_id": ("External ID", "Contact ID"),
+    "password": ("Password", "Senha", "Contraseña"),  # refused
+}
+
+
+class FileRefused(Exception):
+    """Nothing of this file can be imported. The message is for the person who chose it."""
+
+
+class Blank(Enum):
+    """A date cell that says nothing: keep what is there; a new grant takes the offer's default."""
+
+    BLANK = ""
+
+
+BLANK: Final = Blank.BLANK
+
+
+class Problem(NamedTuple):
+    """Why a row cannot be imported. `reason` is a sentence that says what to do."""
+
+    field: str  # a field of Row; "" if the value stands in no column
+    value: str  # short and printable
+    reason: str
+
+
+class Row(NamedTuple):
+    """One member. Blank text and no tags mean: keep what is there."""
+
+    number: int  # as a spreadsheet shows it: from 1, and blank rows count
+    cells: list[str]  # as written, for the file of failed rows
+    problem: Problem | None = None  # the first one; a field that is bad is left blank
+    email: str = ""
+    name: str = ""
+    ends_on: date | Blank | None = BLANK  # None: no end
+    enrolled_on: date | Blank = BLANK
+    phone: str = ""
+    tags: tuple[str, ...] = ()
+    language: str = ""  # one of settings.LANGUAGES
+    external_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A file that can be imported: what we understood of it, and its rows."""
+
+    table: Table
+    header_number: int
+    header: list[str]
+    indexes: dict[str, list[int]]  # field of Row -> its columns; a name may have several
+    total: int  # rows below the header that are not blank
+
+    @property
+    def encoding(self) -> str:
+        """Python's name of it; "" for XLSX."""
+        return self.table.encoding
+
+    @property
+    def delimiter(self) -> str:
+        """The character between cells; "" for XLSX."""
+        return self.table.delimiter
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """What is imported: field of Row -> its header as written."""
+        return {
+            field: " + ".join(self.header[index] for index in indexes)
+            for field, indexes in self.indexes.items()
+        }
+
+    @property
+    def unknown(self) -> list[str]:
+        """Headers of the columns that are ignored."""
+        known = {index for indexes in self.indexes.values() for index in indexes}
+        return [title for index, title in enumerate(self.header) if title and index not in known]
+
+    def rows(self, *, after: int = 0) -> Iterator[Row]:
+        """The rows below row number `after`, one at a time, however many there are.
+
+        May be called again; but of a file object (not of a path) one iteration runs at a time.
+        """
+        after = max(after, self.header_number)
+        width = len(self.header)
+        plan = [(field, _taker(indexes), CLEAN[field]) for field, indexes in self.indexes.items()]
+        for number, cells in _filled(self.table):
+            if number <= after:
+                continue
+            problem = None
+            if len(cells) < width:
+                cells.extend([""] * (width - len(cells)))
+            elif len(cells) > width and (beyond := " ".join(cells[width:]).strip()):
+                problem = self._problem("", beyond, _stray())
+            values: dict[str, Any] = {}
+            for field, take, clean in plan:
+                try:
+                    values[field] = clean(take(cells))
+                except _Unfit as unfit:
+                    problem = problem or self._problem(field, take(cells), unfit)
+            yield Row(number, cells, problem, **values)
+
+    def _problem(self, field: str, value: str, unfit: _Unfit) -> Problem:
+        value = _shown(value)
+        facts = {"value": value, "column": self.columns.get(field, ""), **unfit.facts}
+        return Problem(field, value, unfit.reason % facts)
+
+
+def open_sheet(
+    source: Path | BinaryIO, *, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES
+) -> Sheet:
+    """Understand a file by its content. Reads all of it once, so that its rows can be relied on.
+
+    Raises FileRefused. A header with no rows below is fine. A file object must be seekable
+    and stays open.
+    """
+    with _opened(source) as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        start = file.read(16)
+    if size > max_bytes:
+        reason = _("The file is larger than %(limit)s. Split it and import the parts one by one.")
+        raise FileRefused(reason % {"limit": filesizeformat(max_bytes)})
+    table = XlsxTable(source) if start.startswith(b"PK\3\4") else CsvTable(source, start)
+    with closing(_filled(table)) as records:
+        header_number, header = next(records, (0, []))
+        if not header:
+            reason = _("The file is empty. Choose one with a header and a row for each member.")
+            raise FileRefused(reason)
+        header = [" ".join(title.split()) for title in header]
+        indexes = _understood(header)
+        total = sum(1 for _record in islice(records, max_rows + 1))
+    if total > max_rows:
+        reason = _(
+            "The file has more than %(limit)s rows. Split it and import the parts one by one."
+        )
+        raise FileRefused(reason % {"limit": number_format(max_rows, force_grouping=True)})
+    return Sheet(table, header_number, header, indexes, total)
+
+
+# The header
+
+
+def _key(title: str) -> str:
+    """What a spelling is recognized by: its letters and digits, without case and accents."""
+    plain = unicodedata.normalize("NFKD", title.casefold())
+    return "".join(character for character in plain if character.isalnum())
+
+
+FIELDS = {_key(title): field for field, titles in SPELLINGS.items() for title in titles}
+
+
+def _understood(header: list[str]) -> dict[str, list[int]]:
+    """Which columns hold which field of Row, in the order of CLEAN. Raises FileRefused."""
+    if len(header) > MAX_COLUMNS:
+        raise _too_wide()
+    found: dict[str, int] = {}
+    for index, title in enumerate(header):
+        field = FIELDS.get(_key(title))
+        if field == "password":
+            reason = _(
+                "Passwords are not imported: everybody chooses their own. "
+                "Delete the column “%(column)s”."
+            )
+            raise FileRefused(reason % {"column": title})
+        if field in found:
+            reason = _("The columns “%(one)s” and “%(two)s” mean the same. Delete one of them.")
+            raise FileRefused(reason % {"one": header[found[field]], "two": title})
+        if field:
+            found[field] = index
+    if "email" not in found:
+        reason = _(
+            "The file has no column for the e-mail address: its header is “%(header)s”. "
+            "Name that column “Email”."
+        )
+        raise FileRefused(reason % {"header": _shown(", ".join(header))})
+    if "full_name" in found:
+        parts = ["full_name"]
+    elif "name" in found and "first_name" in found:
+        parts = ["name"]
+    else:
+        parts = ["name", "first_name", "last_name"]
+    named = [found[part] for part in parts if part in found]
+    places = {field: [index] for field, index in found.items()} | {"name": named}
+    return {field: places[field] for field in CLEAN if places.get(field)}
+
+
+def _too_wide() -> FileRefused:
+    reason = _("The file has more than %(limit)s columns. Delete those that are not needed.")
+    return FileRefused(reason % {"limit": MAX_COLUMNS})
+
+
+def _taker(indexes: list[int]) -> Callable[[list[str]], str]:
+    """A function that takes one value, of one column or several, out of the cells of a row."""
+    if len(indexes) == 1:
+        return itemgetter(indexes[0])
+    return lambda cells: " ".join(cells[index] for index in indexes)
+
+
+# The cells
+
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # what programs leave for what they could not decode
+_damage = re.compile(rf"[\x00-\x1f\x7f-\x9f\ud800-\udfff{UNREADABLE}]").search
+# Marks that come along when people copy out of chats and web pages; nobody sees them.
+_marks = re.compile(r"[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+# The quotation mark that keeps a spreadsheet from running a cell, as our exports write it.
+_defused = re.compile(r"'+[=+\-@\t\r\n\0\uff1d\uff0b\uff0d\uff20]").match
+_plain_email = re.compile(
+    r"[\w+-]+(?:\.[\w+-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII
+).fullmatch
+_day_first = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})").fullmatch
+_year_first = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})").fullmatch
+NO_END = {"-", "\N{EN DASH}", "\N{EM DASH}", "\N{MINUS SIGN}"}  # as spreadsheets correct it
+YEARS = range(1900, 3000)
+MAX_EMAIL = 254
+
+
+class _Unfit(Exception):
+    """A cell that cannot be used. `reason` may name %(value)s, %(column)s and `facts`."""
+
+    def __init__(self, reason: str, **facts: object) -> None:
+        self.reason = reason
+        self.facts = facts
+
+
+def _stray() -> _Unfit:
+    return _Unfit(
+        _(
+            "“%(value)s” has no column: the row is longer than the header. Empty that cell, or put "
+            "quotation marks around the one it belongs to."
+        )
+    )
+
+
+def _filled(table: Table) -> Generator[tuple[int, list[str]]]:
+    """The rows that are not blank, with their numbers."""
+    for number, cells in table.records():
+        text = "".join(cells)
+        if not text or text.isspace():
+            continue
+        yield number, _restored(cells) if "'" in text or "\0" in text else cells
+
+
+def _restored(cells: list[str]) -> list[str]:
+    """The cells as they were before an export of ours defused them; NUL is made visible."""
+    return [(cell[1:] if _defused(cell) else cell).replace("\0", UNREADABLE) for cell in cells]
+
+
+def _shown(value: str) -> str:
+    """The value as a sentence and a database can bear it: one line, printable, short."""
+    line = " ".join(value.split())
+    printable = (character if character.isprintable() else UNREADABLE for character in line)
+    return Truncator("".join(printable)).chars(100)
+
+
+def _line(cell: str, *, limit: int) -> str:
+    """One line of at most `limit` characters: spaces folded, accents composed, marks removed."""
+    line = unicodedata.normalize("NFC", " ".join(cell.split()))
+    if not line.isprintable() or UNREADABLE in line:
+        line = _marks.sub("", line).strip()
+        if _damage(line):
+            raise _Unfit(
+                _("“%(value)s” in “%(column)s” has characters that cannot be read. Type it anew.")
+            )
+    if len(line) > limit:
+        raise _Unfit(
+            _("“%(value)s” in “%(column)s” is too long. Shorten it to %(limit)s characters."),
+            limit=limit,
+        )
+    return line
+
+
+def _email(cell: str) -> str:
+    """The address in its one spelling: trimmed, NFKC, lower case."""
+    email = cell.strip().lower()
+    if len(email) <= MAX_EMAIL and _plain_email(email):  # nearly all, in a tenth of the time
+        return email
+    email = _line(unicodedata.normalize("NFKC", cell).lower(), limit=MAX_EMAIL)
+    if not email:
+        raise _Unfit(_("The e-mail address is missing. Fill in “%(column)s”, or delete the row."))
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise _Unfit(
+            _("“%(value)s” in “%(column)s” is no e-mail address. Write it like anna@example.com.")
+        ) from None
+    return email
+
+
+def _ends_on(cell: str) -> date | Blank | None:
+    return None if cell.strip() in NO_END else _date(cell)
+
+
+def _date(cell: str) -> date | Blank:
+    text = cell.strip()
+    if not text:
+        return BLANK
+    day = _parsed_date(text[:11])  # more is no date either, and would fill the cache
+    if day is None:
+        raise _Unfit(
+            _("“%(value)s” in “%(column)s” is no date. Write it as dd/mm/yyyy, like 31/12/2026.")
+        )
+    if day.year not in YEARS:
+        raise _Unfit(
+            _(
+                "The year of “%(value)s” in “%(column)s” is out of reach. Write one from %(first)s "
+                "to %(last)s; access without an end is written as -."
+            ),
+            first=YEARS[0],
+            last=YEARS[-1],
+        )
+    return day
+
+
+@lru_cache(maxsize=10_000)
+def _parsed_date(text: str) -> date | None:
+    """None if `text` is neither dd/mm/yyyy nor yyyy-mm-dd, or not in the calendar."""
+    if found := _day_first(text):
+        day, month, year = found.groups()
+    elif found := _year_first(text):
+        year, month, day = found.groups()
+    else:
+        return None
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        return None
+
+
+def _tags(cell: str) -> tuple[str, ...]:
+    """Words between commas or semicolons, each once."""
+    tags = [_line(tag, limit=60) for tag in re.split("[,;]", cell)]
+    return tuple(dict.fromkeys(filter(None, tags)))
+
+
+def _language(cell: str) -> str:
+    """One of settings.LANGUAGES; “pt” and “PT_br” mean pt-br, if that is one of them."""
+    code = cell.strip().lower().replace("_", "-")
+    try:
+        return code and get_supported_language_variant(code)
+    except LookupError:
+        raise _Unfit(
+            _("“%(value)s” in “%(column)s” is no language here. Write one of: %(known)s."),
+            known=", ".join(code for code, _name in settings.LANGUAGES),
+        ) from None
+
+
+CLEAN: dict[str, Callable[[str], Any]] = {
+    "email": _email,
+    "name": partial(_line, limit=200),
+    "ends_on": _ends_on,
+    "enrolled_on": _date,
+    "phone": partial(_line, limit=40),
+    "tags": _tags,
+    "language": _language,
+    "external_id": partial(_line, limit=100),
+}
+
+
+# The formats
+
+
+class Table(Protocol):
+    """A grid of text in some format."""
+
+    encoding: str
+    delimiter: str
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Every row with its number, blank ones too. Raises FileRefused where it is broken."""
+
+
+@contextmanager
+def _opened(source: Path | BinaryIO) -> Iterator[BinaryIO]:
+    """The file from its beginning. A path is closed afterwards, a file object is not."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file
+    else:
+        source.seek(0)
+        yield source
+
+
+class CsvTable:
+    """Text with one of a few delimiters."""
+
+    def __init__(self, source: Path | BinaryIO, start: bytes) -> None:
+        self.source = source
+        with _opened(source) as file:
+            self.encoding = _encoding(file, start)
+        with self._text() as text:
+            declared = re.fullmatch(r'"?sep=([,;\t|])"?[\r\n]*', text.readline(16), re.IGNORECASE)
+        self.preamble = 1 if declared else 0
+        self.delimiter = declared[1] if declared else max(",;\t", key=self._fit)
+
+    def _fit(self, delimiter: str) -> tuple[int, int]:
+        """How well it cuts the header: into fields we know, into fields at all.
+
+        (csv.Sniffer takes a letter of the header for the delimiter where there is one column.)
+        """
+        with self._text() as text:
+            try:
+                header = next(filter(any, csv.reader(text, delimiter=delimiter)), [])
+            except csv.Error:
+                return (0, 0)
+        return (sum(_key(title) in FIELDS for title in header), len(header))
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """See Table. Strict about quotation marks: one too many would swallow the rows below."""
+        number = self.preamble
+        with self._text() as text:
+            if self.preamble:
+                text.readline()
+            reader = csv.reader(text, delimiter=self.delimiter, skipinitialspace=True, strict=True)
+            try:
+                for cells in reader:
+                    number += 1
+                    yield number, cells
+            except csv.Error as error:
+                reason = _(
+                    "Row %(row)s has a quotation mark that is not closed or stands in the wrong "
+                    "place. Correct it and choose the file again."
+                )
+                raise FileRefused(reason % {"row": number + 1}) from error
+
+    @contextmanager
+    def _text(self) -> Iterator[io.TextIOWrapper]:
+        with _opened(self.source) as file:
+            text = io.TextIOWrapper(file, self.encoding, newline="")
+            try:
+                yield text
+            finally:
+                text.detach()
+
+
+def _encoding(file: BinaryIO, start: bytes) -> str:
+    """The first of utf-8-sig, utf-16 (with its mark) and cp1252 that fits. Raises FileRefused."""
+    marked = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if start.startswith(OLD_EXCEL):
+        reason = _("The file is an old Excel file or has a password. Save it as XLSX without one.")
+        raise FileRefused(reason)
+    if b"\0" in start and not marked:
+        raise FileRefused(_("The file is neither CSV nor XLSX. Save it as “CSV UTF-8” or XLSX."))
+    for encoding in ["utf-16"] if marked else ["utf-8-sig", "cp1252"]:
+        position = _misfit(file, encoding)
+        if position is None:
+            return encoding
+        file.seek(0)
+        before = file.read(position)
+        if encoding == "utf-8-sig" and before.isascii():
+            continue  # nothing says that it is UTF-8
+        break
+    lines = re.findall("\r\n|\r|\n", before.decode(encoding, "ignore"))
+    reason = _(
+        "Line %(line)s has characters that cannot be read. "
+        "Save the file as “CSV UTF-8” and choose it again."
+    )
+    raise FileRefused(reason % {"line": len(lines) + 1})
+
+
+def _misfit(file: BinaryIO, encoding: str) -> int | None:
+    """Position of the first byte that is not in `encoding`; None if there is none."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    file.seek(0)
+    try:
+        while chunk := file.read(1 << 16):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        return file.tell() - len(error.object) + error.start
+    return None
+
+
+class XlsxTable:
+    """The first sheet of a workbook, as openpyxl streams it."""
+
+    encoding = delimiter = ""
+
+    def __init__(self, source: Path | BinaryIO) -> None:
+        """Look at the sizes before anything is unpacked."""
+        self.source = source
+        with _opened(source) as file, _refusing_broken():
+            parts = zipfile.ZipFile(file).infolist()
+        unpacked = sum(part.file_size for part in parts)
+        packed = sum(part.compress_size for part in parts)
+        if unpacked > MAX_UNPACKED or unpacked > MAX_RATIO * packed:
+            reason = _(
+                "The file is far larger inside than a members file needs. "
+                "Copy its cells into a new workbook and choose that."
+            )
+            raise FileRefused(reason)
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """See Table."""
+        with _opened(self.source) as file, _refusing_broken():
+            workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            sheet = workbook.worksheets[0]
+            sheet.reset_dimensions()  # what a file says about its size may be false
+            for number, values in enumerate(sheet.iter_rows(values_only=True), 1):
+                if number > LAST_ROW:
+                    raise ValueError(number)
+                if any(value is not None for value in values[MAX_COLUMNS:]):
+                    raise _too_wide()
+                yield number, [_as_text(value) for value in values[:MAX_COLUMNS]]
+
+
+# What zipfile, the XML parser and openpyxl raise over broken files.
+BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ParseError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+@contextmanager
+def _refusing_broken() -> Iterator[None]:
+    try:
+        yield
+    except BROKEN as error:
+        reason = _("The file cannot be read. Open it in a spreadsheet and save it as XLSX again.")
+        raise FileRefused(reason) from error
+
+
+def _as_text(value: object) -> str:
+    """A cell as a CSV would have it: whole numbers without a point, dates as yyyy-mm-dd."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return str(value.date())
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

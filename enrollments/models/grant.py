@@ -1,0 +1,344 @@
+"""Grant: one contact's permission to use one offer, from one source. The gate of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal, NotRequired, Required, Self, TypedDict, Unpack
+
+from django.db import connection, models, transaction
+from django.db.models import Q
+from django.utils.timezone import now
+
+from accounts.models import Contact, User
+from enrollments.models.enrollment import Enrollment
+from offers.models import Offer
+from portal import context
+from portal.events import Fact, Name, record_many
+from portal.models import School
+
+type Ends = Mapping[int, date | None]  # contact's pk -> last day, None for no end
+type Until = Mapping[date | None, datetime | None]  # a last day -> the first instant after it
+
+
+class Outcome(StrEnum):
+    """What granting did for one contact."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+class Terms(TypedDict):
+    """On what terms an offer is granted.
+
+    source: where the grant comes from: "manual", "import:<batch>", "purchase:<order>" …
+    ends: contact's pk -> last day, or None for no end. Contacts that are missing in it get the
+        offer's default if the grant is new, and keep what they have if they hold the offer.
+    if_held: what happens to those who hold the offer already, from any source: "leave" it,
+        "extend" to the later date, or "set" the date. Only where `ends` names one.
+    starts_at: None is now.
+    notify: whether the access mail may follow.
+    """
+
+    source: Required[str]
+    ends: NotRequired[Ends]
+    if_held: NotRequired[Literal["leave", "extend", "set"]]
+    starts_at: NotRequired[datetime | None]
+    notify: NotRequired[bool]
+    reason: NotRequired[str]
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    def live(self) -> Self:
+        """Started, not ended, suspended or revoked."""
+        at = now()
+        not_ended = Q(ends_at=None) | Q(ends_at__gt=at)
+        return self.filter(not_ended, starts_at__lte=at, suspended_at=None, revoked_at=None)
+
+    def opening(self) -> Self:
+        """live(), of an offer that is no draft, for a contact who is not blocked."""
+        return self.live().exclude(offer__status="draft").filter(contact__blocked_at=None)
+
+    def held(self) -> Self:
+        """Neither revoked nor ended: future and suspended ones count."""
+        return self.filter(Q(ends_at=None) | Q(ends_at__gt=now()), revoked_at=None)
+
+    def grant(self, *, contact: Contact, offer: Offer, **terms: Unpack[Terms]) -> Grant:
+        """Give one contact an offer. See `grant_many`: one is a set of one."""
+        self.grant_many(contact_ids=[contact.pk], offer=offer, **terms)
+        return self.filter(contact=contact, offer=offer, revoked_at=None).latest("pk")
+
+    @transaction.atomic
+    def grant_many(
+        self, *, contact_ids: Collection[int], offer: Offer, **terms: Unpack[Terms]
+    ) -> dict[int, Outcome]:
+        """Give `contact_ids` access to `offer`; record `offer.granted` for each grant that is new or open again.
+
+        The one way in, for one contact and for a batch (of 2,000 at most; callers of more go in
+        batches). Those who hold the offer already are left alone unless `if_held` says
+        otherwise, so imports, webhooks and automations may call this as often as they like.
+        Everybody gets a login and the enrollments of the offer's courses. Returns what happened,
+        by the contact's pk. A constant number of statements, however many contacts.
+        """
+        school, at = School.current(), now()
+        starts_at = terms.get("starts_at") or at
+        first_day = starts_at.astimezone(school.zone).date()
+        ends = terms.get("ends", {})
+        if_held = terms.get("if_held", "leave")
+        # In id order, so that overlapping batches queue up instead of deadlocking; and locked
+        # before we look, so that two sources at the same moment see each other.
+        ids = list(
+            Contact.objects.filter(pk__in=contact_ids)
+            .order_by("pk")
+            .select_for_update(no_key=True)
+            .values_list("pk", flat=True)
+        )
+        outcomes = dict.fromkeys(ids, Outcome.UNCHANGED)
+
+        holding = self._holding(ids, offer=offer, ends=ends if if_held == "set" else {})
+        if if_held != "leave":
+            dated = {pk: ends[pk] for pk in holding if pk in ends}
+            until = {day: school.end_of(day) for day in set(dated.values())}
+            later_only = if_held == "extend"
+            for pk in self._redate(dated, until, offer=offer, later_only=later_only, terms=terms):
+                outcomes[pk] = Outcome.UPDATED
+
+        if fresh := [pk for pk in ids if pk not in holding]:
+            default = offer.default_end(first_day)
+            days = {pk: ends.get(pk, default) for pk in fresh}
+            until = {day: school.end_of(day) for day in set(days.values())}
+            outcomes |= self._insert(days, until, offer=offer, starts_at=starts_at, terms=terms)
+            User.objects.for_contacts(fresh)
+            Enrollment.objects.enroll(contact_ids=fresh, offer=offer, on=first_day)
+        return outcomes
+
+    def _holding(self, ids: list[int], *, offer: Offer, ends: Ends) -> set[int]:
+        """Which of `ids` hold the offer, from any source.
+
+        An ended grant counts where `ends` has a date for its contact: it is set, not made anew.
+        """
+        of_offer = self.filter(offer=offer, contact__in=ids, revoked_at=None)
+        dated = [pk for pk in ids if pk in ends]
+        counted = of_offer.filter(Q(ends_at=None) | Q(ends_at__gt=now()) | Q(contact__in=dated))
+        return set(counted.values_list("contact_id", flat=True))
+
+    def _redate(
+        self, ends: Ends, until: Until, *, offer: Offer, later_only: bool, terms: Terms
+    ) -> list[int]:
+        """Move the end of every grant of `offer` these contacts hold; returns whose changed.
+
+        Who holds none has the last of the ended ones moved. A subscription's dates belong to Stripe. A grant that had ended and is open now counts
+        as granted again; any other change is `offer.extended`, either way it goes.
+        """
+        if not ends:
+            return []
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE enrollments_grant AS granted
+                SET ends_on = wanted.ends_on, ends_at = wanted.ends_at
+                FROM (
+                    SELECT held.id, held.ends_at AS before, asked.ends_on, asked.ends_at
+                    FROM (
+                        SELECT *, ends_at IS NULL OR ends_at > %(at)s AS is_held,
+                            bool_or(ends_at IS NULL OR ends_at > %(at)s) OVER of_contact AS any_held,
+                            row_number() OVER (of_contact ORDER BY ends_at DESC NULLS FIRST, id DESC) AS place
+                        FROM enrollments_grant
+                        WHERE offer_id = %(offer)s AND revoked_at IS NULL AND contact_id = ANY(%(contacts)s)
+                        WINDOW of_contact AS (PARTITION BY contact_id)
+                    ) AS held
+                    JOIN unnest(%(contacts)s::bigint[], %(days)s::date[], %(instants)s::timestamptz[])
+                        AS asked (contact_id, ends_on, ends_at) USING (contact_id)
+                    WHERE (held.is_held OR (held.place = 1 AND NOT held.any_held))
+                      AND held.source NOT LIKE 'subscription:%%'
+                      AND held.ends_on IS DISTINCT FROM asked.ends_on
+                      AND (NOT %(later_only)s OR asked.ends_on IS NULL OR held.ends_on < asked.ends_on)
+                ) AS wanted
+                WHERE granted.id = wanted.id
+                RETURNING granted.id, granted.contact_id, granted.ends_on,
+                    wanted.before <= %(at)s AND (granted.ends_at IS NULL OR granted.ends_at > %(at)s)
+                """,
+                {
+                    "contacts": list(ends),
+                    "days": list(ends.values()),
+                    "instants": [until[day] for day in ends.values()],
+                    "offer": offer.pk,
+                    "later_only": later_only,
+                    "at": now(),
+                },
+            )
+            moved = sorted(cursor.fetchall())
+        for name, reopened in ((Name.OFFER_GRANTED, True), (Name.OFFER_EXTENDED, False)):
+            record_many(
+                name,
+                [
+                    (contact, _facts(pk, offer, ends_on, terms))
+                    for pk, contact, ends_on, opened in moved
+                    if bool(opened) is reopened
+                ],
+            )
+        return [contact for _pk, contact, *_rest in moved]
+
+    def _insert(
+        self, ends: Ends, until: Until, *, offer: Offer, starts_at: datetime, terms: Terms
+    ) -> dict[int, Outcome]:
+        """Insert a grant for each contact, or open the ended one of the same source again."""
+        at, actor = now(), context.actor()
+        with connection.cursor() as cursor:
+            # Django's ignore_conflicts cannot tell which rows are new, and its update_conflicts
+            # refuses a partial index; unsorted batches would deadlock.
+            cursor.execute(
+                """
+                INSERT INTO enrollments_grant
+                    (contact_id, offer_id, source, starts_at, ends_on, ends_at, granted_by_id, granted_at, reason)
+                SELECT asked.contact_id, %(offer)s, %(source)s, %(starts_at)s, asked.ends_on, asked.ends_at,
+                       %(actor)s, %(at)s, %(reason)s
+                FROM unnest(%(contacts)s::bigint[], %(days)s::date[], %(instants)s::timestamptz[])
+                    AS asked (contact_id, ends_on, ends_at)
+                ORDER BY asked.contact_id
+                ON CONFLICT (contact_id, offer_id, source) WHERE revoked_at IS NULL
+                DO UPDATE SET starts_at = EXCLUDED.starts_at, ends_on = EXCLUDED.ends_on,
+                    ends_at = EXCLUDED.ends_at, suspended_at = NULL, reason = EXCLUDED.reason,
+                    granted_by_id = EXCLUDED.granted_by_id, granted_at = EXCLUDED.granted_at
+                WHERE enrollments_grant.ends_at <= %(at)s
+                RETURNING id, contact_id, ends_on, xmax = 0
+                """,
+                {
+                    "contacts": list(ends),
+                    "days": list(ends.values()),
+                    "instants": [until[day] for day in ends.values()],
+                    "offer": offer.pk,
+                    "source": terms["source"],
+                    "starts_at": starts_at,
+                    "actor": actor.pk if actor else None,
+                    "at": at,
+                    "reason": terms.get("reason", ""),
+                },
+            )
+            granted = cursor.fetchall()
+        later: dict[str, Fact] = {"starts_at": starts_at.isoformat()} if starts_at > at else {}
+        record_many(
+            Name.OFFER_GRANTED,
+            [
+                (contact, _facts(pk, offer, ends_on, terms) | later)
+                for pk, contact, ends_on, _is_new in granted
+            ],
+        )
+        return {
+            contact: Outcome.CREATED if is_new else Outcome.UPDATED
+            for _pk, contact, _ends_on, is_new in granted
+        }
+
+    @transaction.atomic
+    def revoke(self, *, reason: str = "") -> int:
+        """End every grant of this set that is not revoked yet; records `offer.revoked` for each. Returns how many."""
+        ended = list(
+            self.filter(revoked_at=None)
+            .select_related(None)
+            .select_for_update(of=["self"])
+            .order_by("pk")
+            .values_list("pk", "contact_id", "offer_id", "source")
+        )
+        pks = [pk for pk, *_rest in ended]
+        Grant.objects.filter(pk__in=pks).update(
+            revoked_at=now(), revoked_by=context.actor(), reason=reason
+        )
+        record_many(
+            Name.OFFER_REVOKED,
+            [
+                (contact, {"grant": pk, "offer": offer, "source": source, "reason": reason})
+                for pk, contact, offer, source in ended
+            ],
+        )
+        return len(ended)
+
+
+def _facts(pk: int, offer: Offer, ends_on: date | None, terms: Terms) -> dict[str, Fact]:
+    """What the events of a grant tell."""
+    return {
+        "grant": pk,
+        "offer": offer.pk,
+        "source": terms["source"],
+        "ends_on": ends_on.isoformat() if ends_on else None,
+        "notify": terms.get("notify", True),
+    }
+
+
+class Grant(models.Model):
+    """One contact's permission to use one offer, from one source. Never deleted."""
+
+    contact = models.ForeignKey(Contact, models.PROTECT, related_name="grants")
+    offer = models.ForeignKey(Offer, models.PROTECT, related_name="grants")
+    source = models.CharField(max_length=80)  # "manual", "import:<batch>", "purchase:<order>" …
+    granted_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    granted_at = models.DateTimeField(default=now)
+    starts_at = models.DateTimeField(default=now)
+    ends_on = models.DateField(null=True)  # last day, in the school's zone; None: never ends
+    ends_at = models.DateTimeField(null=True)  # the first instant after that day
+    suspended_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    reason = models.TextField(blank=True)
+
+    objects = GrantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["contact", "offer", "source"],
+                condition=Q(revoked_at=None),
+                name="one_live_grant_per_source",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_on=None, ends_at=None)
+                | Q(ends_on__isnull=False, ends_at__isnull=False),
+                name="a_last_day_and_an_end_go_together",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offer} from {self.source}"
+
+    def revoke(self, *, reason: str = "") -> None:
+        """End this grant now and record `offer.revoked`. Revoking twice is harmless."""
+        Grant.objects.filter(pk=self.pk).revoke(reason=reason)
+        self.refresh_from_db(fields=["revoked_at", "revoked_by", "reason"])
+
+    @property
+    def state(self) -> Literal["revoked", "suspended", "ended", "pending", "live"]:
+        """How this grant stands, the strongest reason first."""
+        if self.revoked_at:
+            return "revoked"
+        if self.ends_at and self.ends_at <= now():
+            return "ended"
+        if self.suspended_at:
+            return "suspended"
+        return "pending" if self.starts_at > now() else "live"
+
+    @property
+    def is_live(self) -> bool:
+        return self.state == "live"
+
+
+def move_ends(*, after: int, limit: int) -> int | None:
+    """Recompute the ends of `limit` grants past pk `after`, for a school whose zone changed.
+
+    Returns the last pk it looked at, None when none is left. A day that was over stays over:
+    only grants whose end is still to come, in the old zone or the new, move.
+    """
+    school = School.current()
+    rows = list(
+        Grant.objects.filter(pk__gt=after, ends_on__gte=school.today(), revoked_at=None).order_by(
+            "pk"
+        )[:limit]
+    )
+    for grant in rows:
+        grant.ends_at = school.end_of(grant.ends_on)
+    Grant.objects.bulk_update(rows, ["ends_at"])
+    return rows[-1].pk if rows else None

@@ -1,0 +1,98 @@
+"""The cast: Alice (staff), Bob (student), Charlie (somebody else); and what every test may lean on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import make
+import pytest
+from django.core.mail import EmailMessage
+from django.test import Client
+
+from accounts.models import Contact, User
+from notifications import mail
+from notifications.models import Message
+from portal import events, jobs
+from portal.models import Job, School
+
+type Committed = Callable[[], contextlib.AbstractContextManager[None]]
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """Owner of the school."""
+    return make.staff(email="alice@example.com")
+
+
+@pytest.fixture
+def bob(db: None) -> Contact:
+    """A student with a password who holds nothing yet."""
+    return make.student("Bob Baker", email="bob@example.com")
+
+
+@pytest.fixture
+def charlie(db: None) -> Contact:
+    """Another student, who has no business with what is Bob's."""
+    return make.student("Charlie Cook", email="charlie@example.com")
+
+
+@pytest.fixture
+def school(db: None) -> School:
+    """The school, in Rome."""
+    School.current()
+    School.objects.update(
+        name="Mill Street", time_zone="Europe/Rome", support_email="help@example.com"
+    )
+    return School.current()
+
+
+def work_off() -> None:
+    """Do everything that is due in this very transaction, as clock and workers would."""
+    while events.dispatch():
+        pass
+    while due := [*Message.objects.due().values_list("pk", flat=True)]:
+        for pk in due:
+            mail.deliver(pk)
+    while due := [*Job.objects.due().values_list("pk", flat=True)]:
+        for pk in due:
+            jobs.run(pk)
+
+
+@pytest.fixture
+def committed(
+    db: None,
+    django_capture_on_commit_callbacks: Callable[..., contextlib.AbstractContextManager[object]],
+) -> Committed:
+    """`with committed(): …` does it, commits it, and lets everything follow that follows."""
+
+    @contextlib.contextmanager
+    def block() -> Iterator[None]:
+        with django_capture_on_commit_callbacks(execute=True):
+            yield
+        work_off()
+
+    return block
+
+
+@pytest.fixture
+def login(client: Client) -> Callable[[User | Contact], Client]:
+    """A browser of somebody's own, logged in."""
+
+    def enter(person: User | Contact) -> Client:
+        browser = Client()
+        browser.force_login(person.user if isinstance(person, Contact) else person)
+        return browser
+
+    return enter
+
+
+@pytest.fixture
+def last_mail(mailoutbox: list[EmailMessage]) -> Callable[[], EmailMessage]:
+    """The one mail that was sent."""
+
+    def only() -> EmailMessage:
+        [message] = mailoutbox
+        return message
+
+    return only

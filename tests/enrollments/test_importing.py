@@ -1,0 +1,174 @@
+"""A members file becomes contacts who hold an offer, and every row says what became of it."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+import make
+from accounts.models import Contact
+from enrollments.importing import Report, import_members
+from enrollments.members_file import open_sheet
+from enrollments.models import Enrollment, Grant, ImportBatch
+from notifications.models import Message
+from portal.models import Event, Outbox
+
+HEADER = "Nome;Email;Data de expiração\n"
+
+
+def read(text: str, *offers, **options) -> Report:
+    sheet = open_sheet(io.BytesIO((HEADER + text).encode("cp1252")))
+    return import_members(sheet, offers=offers, file_name="members.csv", **options)
+
+
+def counts(report: Report) -> dict[str, int]:
+    return {outcome: number for outcome, number in report.counts.items() if number}
+
+
+def test_people_become_contacts_with_access_until_the_end_of_that_day(school):
+    offer = make.offer()
+    assert counts(read("Conceição;Conce@Exemplo.com.br;31/12/2027\n", offer)) == {"created": 1}
+    contact = Contact.objects.get(email="conce@exemplo.com.br")
+    assert contact.name == "Conceição"
+    [grant] = contact.grants.all()
+    assert (grant.ends_on, grant.ends_at.isoformat()) == (date(2027, 12, 31), "2027-12-31T23:00:00+00:00")
+    assert grant.source == f"import:{ImportBatch.objects.get().pk}"
+
+
+def test_the_same_file_again_changes_nothing_and_mails_nobody(school, committed, mailoutbox):
+    offer, text = make.offer(), "Ana;ana@x.com;31/12/2027\nBia;bia@x.com;\nCai;cai@x.com;-\n"
+    with committed():
+        read(text, offer)
+    assert len(mailoutbox) == 3
+    before = (Grant.objects.count(), Message.objects.count())
+    events = set(Event.objects.exclude(name="import.finished").values_list("pk", flat=True))
+    with committed():
+        assert counts(read(text, offer)) == {"unchanged": 3}
+    assert len(mailoutbox) == 3
+    assert (Grant.objects.count(), Message.objects.count()) == before
+    assert set(Event.objects.exclude(name="import.finished").values_list("pk", flat=True)) == events
+
+
+def test_a_file_with_a_past_date_twice_does_not_grant_again(school):
+    offer, text = make.offer(), "Ana;ana@x.com;31/12/2020\n"
+    assert counts(read(text, offer)) == {"created": 1}
+    assert counts(read(text, offer)) == {"unchanged": 1}
+
+
+def test_blank_keeps_and_dash_ends_the_end(school):
+    offer = make.offer(default_days=10)
+    read("Ana;ana@x.com;31/12/2027\nBia;bia@x.com;\n", offer)
+    assert Grant.objects.get(contact__email="bia@x.com").ends_on is not None
+    assert counts(read("Ana;ana@x.com;\n", offer)) == {"unchanged": 1}
+    assert Grant.objects.get(contact__email="ana@x.com").ends_on == date(2027, 12, 31)
+    assert counts(read("Ana;ana@x.com;-\n", offer)) == {"updated": 1}
+    assert Grant.objects.get(contact__email="ana@x.com").ends_on is None
+
+
+def test_who_holds_the_offer_from_elsewhere_has_the_date_set_and_gets_no_second_grant(bob, school):
+    offer = make.offer()
+    make.grant(contact=bob, offer=offer)
+    assert counts(read("Bob Baker;BOB@example.com;31/12/2027\n", offer)) == {"updated": 1}
+    [grant] = bob.grants.all()
+    assert (grant.source, grant.ends_on) == ("manual", date(2027, 12, 31))
+
+
+def test_known_people_keep_what_the_file_leaves_blank(bob, school):
+    Contact.objects.filter(pk=bob.pk).update(phone="123")
+    read(";bob@example.com;\n", make.offer())
+    bob.refresh_from_db()
+    assert (bob.name, bob.phone) == ("Bob Baker", "123")
+
+
+def test_a_second_row_of_one_person_is_a_duplicate(school):
+    report = read("Ana;ana@x.com;31/12/2027\nAna;ANA@x.com;31/12/2028\n", make.offer())
+    assert counts(report) == {"created": 1, "duplicate": 1}
+    assert Grant.objects.get().ends_on == date(2027, 12, 31)
+
+
+def test_bad_rows_are_named_and_the_others_go_in(school):
+    report = read("Ana;ana@x.com;31/02/2027\nBia;bia;\nCai;cai@x.com;\n", make.offer())
+    assert counts(report) == {"created": 1, "failed": 2}
+    assert [(row.number, row.problem.field, row.problem.value) for row in report.failed] == [
+        (2, "ends_on", "31/02/2027"),
+        (3, "email", "bia"),
+    ]
+
+
+def test_an_external_id_of_somebody_else_fails_its_row_alone(bob, school):
+    Contact.objects.filter(pk=bob.pk).update(external_id="A1")
+    text = "Email,External ID\nana@x.com,A1\nbia@x.com,B2\ncai@x.com,B2\nbob@example.com,A1\n"
+    report = import_members(open_sheet(io.BytesIO(text.encode())), offers=[make.offer()], file_name="x")
+    assert counts(report) == {"created": 1, "failed": 2, "updated": 1}
+    assert "bob@example.com has this id already" in report.failed[0].problem.reason
+
+
+def test_tags_and_the_day_of_enrollment_come_along(school):
+    text = "Email,Tags,Enrollment date\nana@x.com,\"vip, spring\",01/02/2025\n"
+
+    def again():
+        return counts(import_members(open_sheet(io.BytesIO(text.encode())), offers=[offer], file_name="x"))
+
+    offer = make.offer()
+    assert again() == {"created": 1}
+    assert set(Contact.objects.get().tags.values_list("name", flat=True)) == {"vip", "spring"}
+    assert Enrollment.objects.get().enrolled_on == date(2025, 2, 1)
+    assert again() == {"unchanged": 1}
+
+
+def test_a_dry_run_tells_the_same_and_leaves_nothing(school):
+    offer = make.offer()
+    before = Event.objects.count()
+    text = "Ana;ana@x.com;31/12/2027\nBia;bia;\n"
+    assert counts(read(text, offer, dry_run=True)) == {"created": 1, "failed": 1}
+    assert not Contact.objects.exists()
+    assert not ImportBatch.objects.exists()
+    assert Event.objects.count() == before
+    assert counts(read(text, offer)) == {"created": 1, "failed": 1}
+
+
+def test_several_offers_come_in_one_mail(school, committed, mailoutbox):
+    with committed():
+        read("Ana;ana@x.com;\n", make.offer("Bread"), make.offer("Cheese"))
+    [message] = mailoutbox
+    assert "Bread" in message.body
+    assert "Cheese" in message.body
+
+
+def test_without_notice_nobody_is_mailed(school, committed, mailoutbox):
+    with committed():
+        read("Ana;ana@x.com;\n", make.offer(), notify=False)
+    assert not mailoutbox
+    assert not Outbox.objects.exists()
+
+
+def test_the_number_of_statements_does_not_grow_with_the_rows(school, django_assert_max_num_queries):
+    def rows(first: int, last: int) -> str:
+        return "".join(f"N {n};n{n}@x.com;01/01/2028\n" for n in range(first, last))
+
+    offer = make.offer()
+    with django_assert_max_num_queries(32) as few:
+        read(rows(0, 5), offer)
+    with django_assert_max_num_queries(len(few)):
+        read(rows(5, 500), offer)
+
+
+def test_the_command_reports_rows_and_ends_with_one(school, tmp_path: Path, capsys):
+    make.offer()
+    offer = make.offer("Base")
+    file = tmp_path / "members.csv"
+    file.write_bytes((HEADER + "Ana;ana@x.com;31/12/2027\nBia;bia;\n").encode("cp1252"))
+    with pytest.raises(CommandError, match="1 rows? .*not imported: 3"):
+        call_command("import_members", file, offers=[offer.slug], as_json=True)
+    data = json.loads(capsys.readouterr().out)
+    assert data["counts"] == {"created": 1, "updated": 0, "unchanged": 0, "duplicate": 0, "failed": 1}
+    assert data["failed"][0]["row"] == 3
+    with pytest.raises(CommandError, match="There is no offer “nope”"):
+        call_command("import_members", file, offers=["nope"])
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("import_members", tmp_path / "none.csv", offers=[offer.slug])
