@@ -1,0 +1,1 @@
+"""What follows: everything that happens because something happened."""

@@ -1,0 +1,237 @@
+"""Every e-mail leaves here: queue_mail() writes the row, deliver() composes and sends it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import smtplib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from email.utils import formataddr
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from anymail.exceptions import AnymailRecipientsRefused
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Link, User
+from accounts.models.link import Purpose, Section
+from enrollments.models import Grant
+from notifications.models import Kind, Message, State
+from offers.models import Offer
+from offers.models.course import Status as CourseStatus
+from portal import context
+from portal.events import Name
+from portal.logs import scrub
+from portal.models import Event, School
+from portal.waiting import MAX_ATTEMPTS
+
+logger = logging.getLogger(__name__)
+
+REASONS = {
+    "offer_inactive": _("the offer is not active"),
+    "course_unpublished": _("course unpublished"),
+    "grant_ended": _("the access ended before it could be sent"),
+    "blocked": _("the contact is blocked"),
+    "link_ended": _("the link was replaced or used before it could be sent"),
+    "refused": _("the mail server refused the address"),
+}
+
+
+class NotNow(Exception):
+    """This message must not go out: `state` and one of REASONS say what becomes of it."""
+
+    def __init__(self, state: State, reason: str) -> None:
+        super().__init__(reason)
+        self.state, self.reason = state, reason
+
+
+@dataclass
+class Letter:
+    """What is about to be sent."""
+
+    template: str
+    words: dict[str, Any] = field(default_factory=dict)
+
+
+def queue_mail(messages: Iterable[Message]) -> None:
+    """Write the rows; those whose key is known are owed already and stay as they are.
+
+    Workers hear of the due ones after the commit.
+    """
+    rows = list(messages)
+    Message.objects.bulk_create(rows, ignore_conflicts=True)
+    keys = [row.key for row in rows if row.state == State.WAITING]
+    if keys:
+        transaction.on_commit(Message.objects.filter(key__in=keys).hand_over, robust=True)
+
+
+def deliver(pk: int) -> None:
+    """Claim, commit, send, mark. A second caller finds nothing to do.
+
+    No transaction is open while the mail server is spoken to. Killed between sending and
+    marking, the next attempt sends the same mail again: same links, same Message-ID.
+    """
+    message = Message.objects.claim(pk)
+    if message is None:
+        return
+    with context.acting(cause=message.cause, depth=1):
+        try:
+            _send(message)
+        except NotNow as answer:
+            message.end(answer.state, reason=answer.reason)
+        except (
+            smtplib.SMTPRecipientsRefused,
+            smtplib.SMTPDataError,
+            AnymailRecipientsRefused,
+        ) as error:
+            _refused(message, error)
+        except Exception as error:
+            # Whatever it is, the row must say so and come again; the worker goes on with the next.
+            logger.exception("%s was not sent", message)
+            message.fail(f"{type(error).__name__}: {error}")
+
+
+def _send(message: Message) -> None:
+    if message.attempts > MAX_ATTEMPTS:  # its senders were killed each time
+        message.end(State.DEAD, error=message.last_error)
+        return
+    mail = compose(message)
+    mail.send()
+    message.mark_sent(address=mail.to[0], subject=str(mail.subject), body=scrub(str(mail.body)))
+
+
+def _refused(message: Message, error: Exception) -> None:
+    """A 5xx is final; a 4xx asks us to come again."""
+    codes = [550]
+    if isinstance(error, smtplib.SMTPDataError):
+        codes = [error.smtp_code]
+    elif isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = [code for code, _text in error.recipients.values()]
+    if min(codes) >= 500:
+        message.end(State.FAILED, reason="refused", error=str(error))
+    else:
+        message.fail(str(error))
+
+
+def compose(message: Message) -> EmailMultiAlternatives:
+    """The mail as it goes out now, in the reader's language. Raises NotNow if it must not."""
+    school, person = School.current(), message.recipient
+    if message.contact and message.contact.is_blocked:
+        raise NotNow(State.CANCELED, "blocked")
+    with translation.override(person.language or school.language), timezone.override(school.zone):
+        letter = LETTERS[Kind(message.kind)](message)
+        words = {
+            "school": school,
+            "person": person,
+            "portal_url": settings.PORTAL_URL,
+            **letter.words,
+        }
+        subject, text, html = (
+            render_to_string(f"emails/{letter.template}/{part}", words)
+            for part in ("subject.txt", "body.txt", "body.html")
+        )
+    mail = EmailMultiAlternatives(
+        subject=" ".join(subject.split()),
+        body=re.sub(r"\n{3,}", "\n\n", text).strip() + "\n",
+        from_email=formataddr((school.name, settings.DEFAULT_FROM_EMAIL)),
+        to=[person.email],
+        headers={"Message-ID": f"<{message.header_id}@{urlsplit(settings.PORTAL_URL).hostname}>"},
+        reply_to=[school.support_email] if school.support_email else None,
+    )
+    mail.attach_alternative(html, "text/html")
+    return mail
+
+
+# What each kind of message says. Looked up when it is sent, so that it is true then.
+
+
+def _access(message: Message) -> Letter:
+    """Credentials for who never had access, "you now have …" with a login button for everybody else."""
+    contact = message.contact
+    if contact is None or (login := contact.login) is None:
+        raise NotNow(State.CANCELED, "grant_ended")
+    grants = granted(message)
+    if not grants:
+        raise NotNow(State.CANCELED, "grant_ended")
+    offers = [grant.offer for grant in grants]
+    if not message.data.get("by_hand") and (reason := held_back(offers)):
+        raise NotNow(State.SUPPRESSED, reason)
+    words: dict[str, Any] = {"grants": grants}
+    if not login.is_staff:
+        words["login_link"] = link_inside(message, login, Purpose.LOGIN, Section.COURSES)
+    if not (contact.may_log_in or login.is_staff) and contact.claim_credentials(by=message.key):
+        words["password_link"] = link_inside(message, login, Purpose.SET_PASSWORD, Section.COURSES)
+        return Letter("welcome", words)
+    return Letter("access", words)
+
+
+def granted(message: Message) -> list[Grant]:
+    """The grants an access mail tells of: those of its cause, person and start that are live now.
+
+    Read from the log, which holds all of them whatever was dispatched when.
+    """
+    events = Event.objects.filter(
+        contact=message.contact_id, cause=message.cause, name=Name.OFFER_GRANTED, data__notify=True
+    )
+    start = message.data.get("starts_at")
+    events = (
+        events.filter(data__starts_at=start) if start else events.exclude(data__has_key="starts_at")
+    )
+    return list(
+        Grant.objects.live()
+        .filter(pk__in=[event.data["grant"] for event in events])
+        .select_related("offer")
+        .prefetch_related("offer__courses")
+        .order_by("offer__title")
+    )
+
+
+def held_back(offers: Iterable[Offer]) -> str:
+    """Why nobody is told of these offers yet: one of REASONS, "" if they may be told.
+
+    Some offer must be active, and hold a published course if it holds any at all.
+    """
+    active = [offer for offer in offers if offer.is_active]
+    if not active:
+        return "offer_inactive"
+    for offer in active:
+        courses = list(offer.courses.all())
+        if not courses or any(course.status == CourseStatus.PUBLISHED for course in courses):
+            return ""
+    return "course_unpublished"
+
+
+def link_inside(message: Message, user: User, purpose: Purpose, section: Section) -> Link:
+    """The link a mail carries: the same one on every attempt, while it can be used."""
+    key = f"{message.key}:{purpose}:{message.data.get('round', 0)}"
+    ask = partial(
+        Link.objects.request, user=user, purpose=purpose, section=section, delivery="inside"
+    )
+    link = ask(key=key)
+    return link if link.is_usable else ask(key=f"{key}:{message.attempts}")
+
+
+def _link(message: Message) -> Letter:
+    """The one link somebody asked for."""
+    link = Link.objects.usable().select_related("user").filter(pk=message.data["link"]).first()
+    if link is None:
+        raise NotNow(State.CANCELED, "link_ended")
+    return Letter(f"link_{link.purpose}", {"link": link})
+
+
+def _password_changed(message: Message) -> Letter:
+    return Letter("password_changed")
+
+
+LETTERS: dict[Kind, Callable[[Message], Letter]] = {
+    Kind.ACCESS: _access,
+    Kind.LINK: _link,
+    Kind.PASSWORD_CHANGED: _password_changed,
+}

@@ -1,0 +1,131 @@
+"""What follows what. Read this table to learn everything an event sets off.
+
+A reaction turns events into rows that wait (messages, jobs), each with its unique key, in the
+transaction that dispatches the events. It sends nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.utils.timezone import now
+
+from accounts.models import Contact
+from notifications.mail import held_back, queue_mail
+from notifications.models import Kind, Message, State
+from offers.models import Offer
+from portal import context, jobs
+from portal.events import Name, occurred
+from portal.models import Event, School
+
+
+def queue_access_mail(events: list[Event]) -> None:
+    """One mail per person and cause tells of what was granted; a grant that starts later tells when it starts."""
+    told = [event for event in events if event.data.get("notify")]
+    if not told or not School.current().mails_access:
+        return
+    offers = Offer.objects.prefetch_related("courses").in_bulk(
+        {event.data["offer"] for event in told}
+    )
+    by_key: dict[str, list[Event]] = {}
+    for event in told:
+        start = event.data.get("starts_at", "")
+        by_key.setdefault(
+            f"granted:{event.cause}:{event.contact_id}:{start}".rstrip(":"), []
+        ).append(event)
+    messages = []
+    for key, group in by_key.items():
+        first, start = group[0], group[0].data.get("starts_at")
+        reason = held_back(offers[event.data["offer"]] for event in group)
+        messages.append(
+            Message(
+                key=key,
+                kind=Kind.ACCESS,
+                contact_id=first.contact_id,
+                cause=first.cause,
+                data={"starts_at": start} if start else {},
+                next_attempt_at=datetime.fromisoformat(start) if start else now(),
+                # What starts later is judged when it starts.
+                state=State.SUPPRESSED if reason and not start else State.WAITING,
+                reason="" if start else reason,
+            )
+        )
+    queue_mail(messages)
+    invited = [row for row in messages if row.state == State.WAITING and not row.data]
+    with context.acting(cause=events[0].cause, depth=events[0].depth + 1):
+        Contact.objects.invite([row.contact_id for row in invited if row.contact_id])
+
+
+def queue_link_mail(events: list[Event]) -> None:
+    """A link somebody asked for goes out at once; one that was copied, or lies inside another mail, does not."""
+    queue_mail(
+        Message(
+            key=f"link:{event.data['link']}",
+            kind=Kind.LINK,
+            contact_id=event.contact_id,
+            user_id=None if event.contact_id else event.data["user"],
+            cause=event.cause,
+            data={"link": event.data["link"]},
+            priority=0,
+        )
+        for event in events
+        if event.data["delivery"] == "mail"
+    )
+
+
+def queue_password_notice(events: list[Event]) -> None:
+    """Whoever had a password is told that it changed, in case it was not they who changed it."""
+    queue_mail(
+        Message(
+            key=f"password_changed:{event.pk}",
+            kind=Kind.PASSWORD_CHANGED,
+            contact_id=event.contact_id,
+            user_id=None if event.contact_id else event.data["user"],
+            cause=event.cause,
+            priority=0,
+        )
+        for event in events
+        if not event.data["first"]
+    )
+
+
+def enroll_holders(events: list[Event]) -> None:
+    """Who holds the offer already gets a record in the course that joined it."""
+    for event in events:
+        jobs.queue(
+            "enroll_holders",
+            key=f"enroll_holders:{event.pk}",
+            offer=event.data["offer"],
+            course=event.data["course"],
+            joined_at=event.occurred_at.isoformat(),
+        )
+
+
+def move_ends(events: list[Event]) -> None:
+    """Days end at another moment once the school moves to another time zone."""
+    for event in events:
+        if "time_zone" in event.data["fields"]:
+            jobs.queue("move_ends", key=f"move_ends:{event.pk}")
+
+
+REACTIONS: dict[Name, list[Callable[[list[Event]], None]]] = {
+    Name.OFFER_GRANTED: [queue_access_mail],
+    Name.OFFER_COURSE_ADDED: [enroll_holders],
+    Name.MAGIC_LINK_CREATED: [queue_link_mail],
+    Name.PASSWORD_CHANGED: [queue_password_notice],
+    Name.SETTINGS_CHANGED: [move_ends],
+}
+
+
+def follow(sender: Name, events: list[Event], **_kwargs: Any) -> None:
+    """Carry out the table for the events of one name."""
+    for reaction in REACTIONS[sender]:
+        reaction(events)
+
+
+def connect() -> None:
+    """Listen to every name in the table. Connecting twice is harmless."""
+    for name in REACTIONS:
+        occurred.connect(follow, sender=name, dispatch_uid=f"reactions:{name}")
