@@ -459,10 +459,8 @@ class CsvTable:
         (csv.Sniffer takes a letter of the header for the delimiter where there is one column.)
         """
         with self._text() as text:
-            try:
-                header = next(filter(any, csv.reader(text, delimiter=delimiter)), [])
-            except csv.Error:
-                return (0, 0)
+            start = io.StringIO(text.read(20_000), newline="")
+        header = next(filter(any, csv.reader(start, delimiter=delimiter)), [])
         return (sum(_key(title) in FIELDS for title in header), len(header))
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
@@ -564,12 +562,11 @@ class XlsxTable:
                 yield number, [_as_text(value) for value in values[:MAX_COLUMNS]]
 
 
-# What zipfile, the XML parser and openpyxl raise over broken files.
+# What zipfile, the XML parser and openpyxl were seen to raise over broken files.
 BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
     ParseError,
-    ArithmeticError,
     AttributeError,
     EOFError,
     LookupError,

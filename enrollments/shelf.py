@@ -54,6 +54,11 @@ class Book:
         return reverse("enrollments:lesson_detail", args=[self.slug, self.last_lesson_id])
 
     @property
+    def resume_title(self) -> str:
+        """What is at `resume_url`."""
+        return self.last_lesson_title or self.title
+
+    @property
     def is_completed(self) -> bool:
         return self.completed_at is not None
 

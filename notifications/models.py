@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Self
 
 from django.db import models, transaction
 from django.utils.timezone import now
@@ -32,12 +31,6 @@ class Kind(models.TextChoices):
     PASSWORD_CHANGED = "password_changed", _("Password changed")
 
 
-class MessageQuerySet(WaitingQuerySet["Message"]):
-    def needing_a_person(self) -> Self:
-        """What nobody will mend by itself."""
-        return self.filter(state__in=[State.FAILED, State.DEAD])
-
-
 class Message(Waiting):
     """One mail to one person, from the moment it is owed."""
 
@@ -60,7 +53,7 @@ class Message(Waiting):
     body = models.TextField(blank=True)  # the plain text as sent, its links rubbed out
     sent_at = models.DateTimeField(null=True)
 
-    objects = MessageQuerySet.as_manager()
+    objects = WaitingQuerySet["Message"].as_manager()
 
     class Meta(Waiting.Meta):
         indexes = [

@@ -131,7 +131,7 @@ validate_color = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("Enter a color like #4f
 
 
 class School(models.Model):
-    """The settings of the place: one row, made at the first look."""
+    """The settings of the place: one row, made by the migrations."""
 
     name = models.CharField(_("name"), max_length=80, default="Portal")
     logo_url = models.URLField(_("logo address"), blank=True)
@@ -159,7 +159,7 @@ class School(models.Model):
 
     @classmethod
     def current(cls) -> School:
-        """The settings as they are now. The first call makes the row, in the TIME_ZONE of the environment."""
+        """The settings as they are now. Should the row be gone, it is made again."""
         found = cls.objects.filter(pk=1).first()
         return (
             found or cls.objects.get_or_create(pk=1, defaults={"time_zone": settings.TIME_ZONE})[0]
@@ -192,4 +192,4 @@ class School(models.Model):
         channels = [int(self.accent[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
         luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-        return "#fff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#111"
+        return "#fff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000"

@@ -16,12 +16,11 @@ from portal.environment import anymail_options, mailer_from, secret_key, urls_ba
 django_stubs_ext.monkeypatch()  # lets ModelForm[Contact] and its like stand in code that runs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR = (
-    BASE_DIR / "var"
-)  # everything this checkout writes: the database, mail, secrets, collected files
-
 env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
+
+# Everything this checkout writes: the database, mail, secrets, collected files.
+VAR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
 
 
 # What kind of place this is
@@ -233,7 +232,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # Files
 STATIC_URL = "static/"
-STATIC_ROOT = VAR / "static"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(VAR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -34,6 +34,10 @@ class WaitingQuerySet[Row: "Waiting"](models.QuerySet[Row]):
         """Not, or no longer, believed to lie in a worker's queue."""
         return self.filter(Q(handed_until=None) | Q(handed_until__lt=now()))
 
+    def needing_a_person(self) -> Self:
+        """What will not mend by itself: refused, or tried too often."""
+        return self.filter(state__in=["failed", "dead"])
+
     def urgent_first(self) -> Self:
         """Somebody waiting at the door before everybody else, then the longest wait."""
         return self.order_by("priority", "next_attempt_at", "pk")

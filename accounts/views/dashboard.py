@@ -8,7 +8,9 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
@@ -97,8 +99,33 @@ def contact_block(request: StaffRequest, pk: int) -> HttpResponse:
         contact.block(reason=form.cleaned_data["reason"])
         messages.success(request, _("%(name)s is blocked.") % {"name": contact})
         return redirect("portal:contact_detail", pk)
-    context = {"contact": contact, "form": form}
+    context = {"contact": contact, "form": form, "items": _effects_of_blocking(contact)}
     return render(request, "accounts/dashboard/contact_block.html", context)
+
+
+def _effects_of_blocking(contact: Contact) -> list[str]:
+    """What blocking would do, in numbers."""
+    sentences = []
+    login = contact.login
+    if login and (sessions := login.sessions.filter(expire_date__gt=now()).count()):
+        text = ngettext(
+            "Logs them out of %(number)d browser at once.",
+            "Logs them out of %(number)d browsers at once.",
+            sessions,
+        )
+        sentences.append(text % {"number": sessions})
+    if login and (links := login.links.usable().count()):
+        text = ngettext(
+            "Ends %(number)d link that was mailed to them and not used yet.",
+            "Ends %(number)d links that were mailed to them and not used yet.",
+            links,
+        )
+        sentences.append(text % {"number": links})
+    return [
+        *sentences,
+        _("Closes every course, and no mail goes to them any more. Nobody tells them why."),
+        _("Grants and progress are kept: unblocking opens again what is live then."),
+    ]
 
 
 @require_POST

@@ -102,9 +102,10 @@ def effect_sentences(contact: Contact, grants: Collection[Grant]) -> list[str]:
         sentences = [_("Closes no course.")]
     for course, offers in effects.keeps:
         titles = get_text_list([f"“{offer}”" for offer in offers], _("and"))
-        sentences.append(
-            _("%(offers)s keeps “%(course)s” open.") % {"offers": titles, "course": course}
+        text = ngettext(
+            "%(offers)s keeps “%(course)s” open.", "%(offers)s keep “%(course)s” open.", len(offers)
         )
+        sentences.append(text % {"offers": titles, "course": course})
     sentences.append(_("Progress is kept. Nobody is told by mail, and no payment is refunded."))
     return sentences
 

@@ -34,7 +34,11 @@ def message_list(request: StaffRequest) -> HttpResponse:
         "rows": [(message, REASONS.get(message.reason, "")) for message in page[:PAGE]],
         "state": state,
         "tabs": [
-            {"label": label, "url": f"?state={value}" if value else "?", "is_current": value == state}
+            {
+                "label": label,
+                "url": f"?state={value}" if value else "?",
+                "is_current": value == state,
+            }
             for value, label in [("", _("All")), *State.choices]
         ],
         "next_url": f"?{urlencode(where | {'before': page[PAGE - 1].pk})}"

@@ -113,6 +113,7 @@ def course_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "modules": course.modules.prefetch_related("lessons"),
         "offers": course.offers.all(),
         "module_form": ModuleForm(course=course),
+        "enrolled_count": course.enrollments.count(),
     }
     return render(request, "offers/dashboard/course_detail.html", context)
 

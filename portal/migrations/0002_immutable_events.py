@@ -1,5 +1,6 @@
-"""The event log cannot be rewritten, and the cache has its table."""
+"""The event log cannot be rewritten, the cache has its table, and the school its row."""
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db import migrations
 
@@ -27,10 +28,17 @@ def create_cache_table(apps, schema_editor):
     call_command("createcachetable", database=schema_editor.connection.alias, verbosity=0)
 
 
+def open_school(apps, schema_editor):
+    """The one row of settings, so that no request has to make it."""
+    zone = settings.TIME_ZONE
+    apps.get_model("portal", "School").objects.get_or_create(pk=1, defaults={"time_zone": zone})
+
+
 class Migration(migrations.Migration):
     dependencies = [("portal", "0001_initial")]
 
     operations = [
         migrations.RunSQL(GUARD, UNGUARD),
         migrations.RunPython(create_cache_table, migrations.RunPython.noop),
+        migrations.RunPython(open_school, migrations.RunPython.noop),
     ]

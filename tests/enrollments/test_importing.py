@@ -7,10 +7,10 @@ import json
 from datetime import date
 from pathlib import Path
 
+import make
 import pytest
 from django.core.management import CommandError, call_command
 
-import make
 from accounts.models import Contact
 from enrollments.importing import Report, import_members
 from enrollments.members_file import open_sheet
@@ -36,7 +36,10 @@ def test_people_become_contacts_with_access_until_the_end_of_that_day(school):
     contact = Contact.objects.get(email="conce@exemplo.com.br")
     assert contact.name == "Conceição"
     [grant] = contact.grants.all()
-    assert (grant.ends_on, grant.ends_at.isoformat()) == (date(2027, 12, 31), "2027-12-31T23:00:00+00:00")
+    assert (grant.ends_on, grant.ends_at.isoformat()) == (
+        date(2027, 12, 31),
+        "2027-12-31T23:00:00+00:00",
+    )
     assert grant.source == f"import:{ImportBatch.objects.get().pk}"
 
 
@@ -103,16 +106,20 @@ def test_bad_rows_are_named_and_the_others_go_in(school):
 def test_an_external_id_of_somebody_else_fails_its_row_alone(bob, school):
     Contact.objects.filter(pk=bob.pk).update(external_id="A1")
     text = "Email,External ID\nana@x.com,A1\nbia@x.com,B2\ncai@x.com,B2\nbob@example.com,A1\n"
-    report = import_members(open_sheet(io.BytesIO(text.encode())), offers=[make.offer()], file_name="x")
+    report = import_members(
+        open_sheet(io.BytesIO(text.encode())), offers=[make.offer()], file_name="x"
+    )
     assert counts(report) == {"created": 1, "failed": 2, "updated": 1}
     assert "bob@example.com has this id already" in report.failed[0].problem.reason
 
 
 def test_tags_and_the_day_of_enrollment_come_along(school):
-    text = "Email,Tags,Enrollment date\nana@x.com,\"vip, spring\",01/02/2025\n"
+    text = 'Email,Tags,Enrollment date\nana@x.com,"vip, spring",01/02/2025\n'
 
     def again():
-        return counts(import_members(open_sheet(io.BytesIO(text.encode())), offers=[offer], file_name="x"))
+        return counts(
+            import_members(open_sheet(io.BytesIO(text.encode())), offers=[offer], file_name="x")
+        )
 
     offer = make.offer()
     assert again() == {"created": 1}
@@ -147,7 +154,9 @@ def test_without_notice_nobody_is_mailed(school, committed, mailoutbox):
     assert not Outbox.objects.exists()
 
 
-def test_the_number_of_statements_does_not_grow_with_the_rows(school, django_assert_max_num_queries):
+def test_the_number_of_statements_does_not_grow_with_the_rows(
+    school, django_assert_max_num_queries
+):
     def rows(first: int, last: int) -> str:
         return "".join(f"N {n};n{n}@x.com;01/01/2028\n" for n in range(first, last))
 
@@ -163,10 +172,16 @@ def test_the_command_reports_rows_and_ends_with_one(school, tmp_path: Path, caps
     offer = make.offer("Base")
     file = tmp_path / "members.csv"
     file.write_bytes((HEADER + "Ana;ana@x.com;31/12/2027\nBia;bia;\n").encode("cp1252"))
-    with pytest.raises(CommandError, match="1 rows? .*not imported: 3"):
+    with pytest.raises(CommandError, match="1 rows were not imported: 3"):
         call_command("import_members", file, offers=[offer.slug], as_json=True)
     data = json.loads(capsys.readouterr().out)
-    assert data["counts"] == {"created": 1, "updated": 0, "unchanged": 0, "duplicate": 0, "failed": 1}
+    assert data["counts"] == {
+        "created": 1,
+        "updated": 0,
+        "unchanged": 0,
+        "duplicate": 0,
+        "failed": 1,
+    }
     assert data["failed"][0]["row"] == 3
     with pytest.raises(CommandError, match="There is no offer “nope”"):
         call_command("import_members", file, offers=["nope"])

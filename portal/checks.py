@@ -1,0 +1,52 @@
+"""System checks: what must not be true in production, each with an id and a hint.
+
+Production is any place whose PORTAL_URL is https, or that has a DATABASE_URL and no DEBUG.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+
+
+def is_production() -> bool:
+    """Whether this place has anything to lose."""
+    named = bool(os.environ.get("DATABASE_URL")) and not (settings.DEBUG or settings.DEMO)
+    return (named or settings.SECURE) and not settings.TESTING
+
+
+@register(Tags.security)
+def check_production(**_kwargs: Any) -> list[CheckMessage]:
+    """Everything a production must have set."""
+    return list(_findings()) if is_production() else []
+
+
+def _findings() -> Iterator[CheckMessage]:
+    if not os.environ.get("DATABASE_URL"):
+        yield Error(
+            "DATABASE_URL is not set: the embedded PostgreSQL is for trying the portal out.",
+            hint="Set DATABASE_URL=postgres://user:password@host/name.",
+            id="portal.E001",
+        )
+    if not os.environ.get("SECRET_KEY"):
+        yield Error(
+            "SECRET_KEY is not set: every machine would make a key of its own.",
+            hint="Set SECRET_KEY to 50 or more random characters, the same for web, worker and clock.",
+            id="portal.E002",
+        )
+    if not settings.SECURE:
+        yield Warning(
+            "PORTAL_URL is not https: passwords and links travel readable.",
+            hint="Put a proxy with TLS in front and set PORTAL_URL=https://….",
+            id="portal.W003",
+        )
+    if not (os.environ.get("EMAIL_URL") or os.environ.get("ANYMAIL_PROVIDER")):
+        yield Error(
+            "No mail server is set: mails would be written to files that nobody reads.",
+            hint="Set EMAIL_URL=smtp://user:password@host:587 or ANYMAIL_PROVIDER and its keys.",
+            id="portal.E004",
+        )

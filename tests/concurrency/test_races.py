@@ -1,0 +1,257 @@
+"""The races: many at once, one outcome. Each stands beside a control that takes the guard away and sees the harm."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import make
+import pytest
+from django.db import connection, connections, models
+from django.utils.timezone import now
+
+from accounts.models import Contact, Link, User
+from accounts.models.link import LinkQuerySet
+from enrollments.models import Enrollment, Grant, Outcome
+from enrollments.models.grant import GrantQuerySet
+from notifications.mail import deliver
+from notifications.models import Message
+from portal import context, events
+from portal.models import Event, School
+
+RACERS = 20
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def race[Answer](*runs: Callable[[], Answer]) -> list[Answer]:
+    """Run all at once, each on a connection of its own; returns their answers in order."""
+    line = threading.Barrier(len(runs))
+
+    def run(function: Callable[[], Answer]) -> Answer:
+        try:
+            connection.ensure_connection()
+            line.wait(timeout=30)
+            with context.acting():
+                return function()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(runs)) as pool:
+        return list(pool.map(run, runs))
+
+
+@pytest.fixture
+def bob() -> Contact:
+    """A contact of a school that stands."""
+    School.current()
+    return make.contact("Bob", email="bob@example.com")
+
+
+def grant(
+    contact: Contact, offer, source: str = "manual", **terms: Any
+) -> Callable[[], dict[int, Outcome]]:
+    return lambda: Grant.objects.grant_many(
+        contact_ids=[contact.pk], offer=offer, source=source, **terms
+    )
+
+
+@pytest.fixture
+def unlocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: contacts are not locked before anybody looks at what they hold.
+
+    All lookers meet at a gate behind the look, as an unlucky schedule would have it.
+    """
+    monkeypatch.setattr(models.QuerySet, "select_for_update", lambda self, **_options: self)
+    look = GrantQuerySet._holding
+    gate = threading.Barrier(2)
+
+    def look_together(self: GrantQuerySet, *args: Any, **kwargs: Any) -> set[int]:
+        seen = look(self, *args, **kwargs)
+        gate.wait(timeout=10)
+        return seen
+
+    monkeypatch.setattr(GrantQuerySet, "_holding", look_together)
+
+
+def test_granting_at_once_from_one_source_makes_one_grant(bob):
+    offer = make.offer()
+    outcomes = race(*[grant(bob, offer) for _ in range(RACERS)])
+    assert sum(outcome[bob.pk] == Outcome.CREATED for outcome in outcomes) == 1
+    assert Grant.objects.count() == 1
+    assert Event.objects.filter(name="offer.granted").count() == 1
+    assert User.objects.filter(contact=bob).count() == 1
+    assert Enrollment.objects.count() == 1
+
+
+def test_granting_at_once_from_two_sources_makes_one_grant(bob):
+    for _ in range(5):
+        offer = make.offer()
+        outcomes = race(grant(bob, offer), grant(bob, offer, source="import:1"))
+        assert sum(outcome[bob.pk] == Outcome.CREATED for outcome in outcomes) == 1
+        assert Grant.objects.filter(offer=offer).count() == 1
+
+
+def test_control_without_the_lock_two_sources_both_grant(bob, unlocked):
+    offer = make.offer()
+    race(grant(bob, offer), grant(bob, offer, source="import:1"))
+    assert Grant.objects.filter(offer=offer).count() == 2
+
+
+def test_without_the_index_the_statement_itself_refuses(bob, unlocked):
+    with connection.schema_editor() as editor:
+        [constraint] = [c for c in Grant._meta.constraints if c.name == "one_live_grant_per_source"]
+        offer = make.offer()
+        editor.remove_constraint(Grant, constraint)
+    try:
+        with pytest.raises(Exception, match="ON CONFLICT"):
+            race(grant(bob, offer), grant(bob, offer))
+    finally:
+        with connection.schema_editor() as editor:
+            editor.add_constraint(Grant, constraint)
+
+
+def test_overlapping_batches_neither_deadlock_nor_grant_twice():
+    people = [make.contact().pk for _ in range(300)]
+    offer = make.offer()
+
+    def batch(ids: list[int]) -> Callable[[], dict[int, Outcome]]:
+        return lambda: Grant.objects.grant_many(contact_ids=ids, offer=offer, source="import:1")
+
+    outcomes = race(
+        batch(people[:200]), batch(people[100:][::-1]), batch(people[::-1]), batch(people[::2])
+    )
+    created = [
+        pk for outcome in outcomes for pk, what in outcome.items() if what == Outcome.CREATED
+    ]
+    assert sorted(created) == sorted(people)
+    assert Grant.objects.count() == len(people)
+    assert Event.objects.filter(name="offer.granted").count() == len(people)
+
+
+def test_control_unsorted_locks_deadlock(bob):
+    other = make.contact()
+    gate = threading.Barrier(2)
+
+    def lock(first: Contact, second: Contact) -> Callable[[], bool]:
+        def run() -> bool:
+            from django.db import OperationalError, transaction
+
+            try:
+                with transaction.atomic():
+                    Contact.objects.select_for_update(no_key=True).get(pk=first.pk)
+                    gate.wait(timeout=10)
+                    Contact.objects.select_for_update(no_key=True).get(pk=second.pk)
+            except OperationalError:
+                return False
+            return True
+
+        return run
+
+    assert sorted(race(lock(bob, other), lock(other, bob))) == [False, True]
+
+
+def test_a_link_is_spent_once(bob):
+    for _ in range(5):
+        User.objects.for_contacts([bob.pk])
+        link = make.link(User.objects.get(contact=bob))
+        winners = race(
+            *[lambda token=link.token: Link.objects.consume(token) for _ in range(RACERS)]
+        )
+        assert sum(winner is not None for winner in winners) == 1
+
+
+def test_control_looking_before_spending_lets_several_in(bob, monkeypatch):
+    User.objects.for_contacts([bob.pk])
+    link = make.link(User.objects.get(contact=bob))
+    gate = threading.Barrier(RACERS)
+
+    def look_then_spend(self: LinkQuerySet, token: str) -> Link | None:
+        found = self.by_token(token).usable().first()
+        gate.wait(timeout=30)
+        if found:
+            Link.objects.filter(pk=found.pk).update(used_at=now())
+        return found
+
+    monkeypatch.setattr(LinkQuerySet, "consume", look_then_spend)
+    winners = race(*[lambda: Link.objects.consume(link.token) for _ in range(RACERS)])
+    assert sum(winner is not None for winner in winners) > 1
+
+
+def credentials(mailoutbox: list[Any]) -> int:
+    return sum(message.body.count("/l/") == 2 for message in mailoutbox)
+
+
+def access_mails(bob: Contact, number: int) -> list[int]:
+    for n in range(number):
+        grant(bob, make.offer(f"Offer {n}"))()
+    while events.dispatch():
+        pass
+    return list(Message.objects.filter(kind="access").values_list("pk", flat=True))
+
+
+def test_credentials_go_out_once_however_many_mails_race(bob, mailoutbox):
+    pks = access_mails(bob, 8)
+    assert len(pks) == 8
+    race(*[lambda pk=pk: deliver(pk) for pk in pks])
+    assert len(mailoutbox) == 8
+    assert credentials(mailoutbox) == 1
+
+
+def test_control_looking_before_claiming_sends_several(bob, mailoutbox, monkeypatch):
+    gate = threading.Barrier(8)
+
+    def look_then_claim(self: Contact, *, by: str) -> bool:
+        is_free = not Contact.objects.get(pk=self.pk).credentials_claim
+        gate.wait(timeout=30)
+        Contact.objects.filter(pk=self.pk).update(credentials_claim=by)
+        return is_free
+
+    monkeypatch.setattr(Contact, "claim_credentials", look_then_claim)
+    pks = access_mails(bob, 8)
+    race(*[lambda pk=pk: deliver(pk) for pk in pks])
+    assert credentials(mailoutbox) > 1
+
+
+def test_one_message_has_one_sender(bob, mailoutbox):
+    [pk] = access_mails(bob, 1)
+    race(*[lambda: deliver(pk) for _ in range(RACERS)])
+    assert len(mailoutbox) == 1
+
+
+def test_control_claiming_without_a_condition_sends_it_many_times(bob, mailoutbox, monkeypatch):
+    [pk] = access_mails(bob, 1)
+    manager = type(Message.objects.all())
+    monkeypatch.setattr(manager, "claim", lambda self, pk: Message.objects.get(pk=pk))
+    race(*[lambda: deliver(pk) for _ in range(RACERS)])
+    assert len(mailoutbox) > 1
+
+
+def test_dispatching_at_once_owes_each_mail_once(bob, mailoutbox):
+    offers = [make.offer(f"Offer {n}") for n in range(5)]
+    with context.acting():
+        for offer in offers:
+            Grant.objects.grant(contact=bob, offer=offer, source="manual")
+    race(*[events.dispatch for _ in range(6)])
+    assert Message.objects.filter(kind="access").count() == 1
+    deliver(Message.objects.get(kind="access").pk)
+    assert all(offer.title in mailoutbox[0].body for offer in offers)
+
+
+def test_completing_a_lesson_at_once_counts_once(bob):
+    course = make.course(lessons=2)
+    make.grant(contact=bob, offer=make.offer(courses=[course]))
+    enrollment = Enrollment.objects.get()
+    lessons = list(course.modules.get().lessons.all())
+    race(*[lambda lesson=lesson: enrollment.complete(lesson) for lesson in lessons * 5])
+    names = list(Event.objects.values_list("name", flat=True))
+    assert (names.count("lesson.completed"), names.count("course.completed")) == (2, 1)
+    enrollment.refresh_from_db()
+    assert enrollment.completed_at
+
+
+def test_blocking_at_once_is_recorded_once(bob):
+    race(*[lambda: bob.block(reason="test") for _ in range(5)])
+    assert Event.objects.filter(name="contact.blocked").count() == 1

@@ -1,0 +1,91 @@
+"""Every URL has a door, and it is shut unless somebody opened it."""
+
+from __future__ import annotations
+
+import re
+
+import make
+import pytest
+from django.contrib.admindocs.views import simplify_regex
+from django.urls import URLResolver, get_resolver
+
+from accounts.models import Role
+
+# Each with its reason.
+PUBLIC = {
+    "/healthz": "asked by probes",
+    "/readyz": "asked by probes",
+    "/l/1/": "the token is the key",
+    "/l/1/renew/": "mails the owner of the token, tells nothing",
+    "/account/login/": "the way in",
+    "/account/password/reset/": "the way back in",
+    "/account/inactive/": "leads nowhere: 404",
+    "/account/signup/": "leads nowhere: 404",
+    "/account/email/": "leads nowhere: 404",
+    "/demo/mail/": "404 outside the demo",
+    "/demo/mail/1/": "404 outside the demo",
+    "/demo/mail/1/html/": "404 outside the demo",
+}
+
+
+def pages(patterns, prefix="/"):
+    for pattern in patterns:
+        path = prefix + simplify_regex(str(pattern.pattern)).lstrip("/")
+        if isinstance(pattern, URLResolver):
+            yield from pages(pattern.url_patterns, path)
+        else:
+            yield re.sub("<[^>]+>", "1", path)
+
+
+ALL = set(pages(get_resolver().url_patterns))
+PAGES = sorted(ALL - set(PUBLIC))
+STAFF = [url for url in PAGES if url.startswith("/dashboard/")]
+
+# What each role may open of the dashboard: a moderator nothing yet but its home.
+CLOSED_TO = {
+    Role.MODERATOR: [url for url in STAFF if url != "/dashboard/"],
+    Role.SUPPORT: [
+        url
+        for url in STAFF
+        if re.match(r"/dashboard/(offers|courses|modules|lessons|settings|events|jobs)/", url)
+    ],
+    Role.ADMIN: [url for url in STAFF if re.match(r"/dashboard/(settings|events|jobs)/", url)],
+}
+
+
+def test_every_public_page_exists():
+    assert set(PUBLIC) <= ALL
+
+
+@pytest.mark.parametrize("url", PAGES)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_strangers_are_sent_to_the_login_page(client, db, url, method):
+    answer = getattr(client, method)(url)
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/account/login/")
+
+
+def test_a_fragment_leads_the_whole_page_to_the_login(client, db):
+    answer = client.get("/dashboard/contacts/count/", headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"].startswith("/account/login/")
+
+
+@pytest.mark.parametrize("url", STAFF)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_students_are_refused_at_the_dashboard(login, bob, url, method):
+    answer = getattr(login(bob), method)(url)
+    assert answer.status_code in (403, 405)
+
+
+@pytest.mark.parametrize(
+    ("role", "url"), [(role, url) for role, urls in CLOSED_TO.items() for url in urls]
+)
+def test_staff_are_refused_what_their_role_is_not_for(login, db, role, url):
+    browser = login(make.staff(role))
+    assert 403 in {browser.get(url).status_code, browser.post(url).status_code}
+    assert {browser.get(url).status_code, browser.post(url).status_code} <= {403, 405}
+
+
+def test_staff_who_are_no_student_are_led_to_the_dashboard(login, alice):
+    assert login(alice).get("/").headers["Location"] == "/dashboard/"
+    assert login(alice).get("/courses/").headers["Location"] == "/dashboard/"
