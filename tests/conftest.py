@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import make
 import pytest
@@ -17,6 +18,12 @@ from portal import events, jobs
 from portal.models import Job, School
 
 type Committed = Callable[[], contextlib.AbstractContextManager[None]]
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """Argon2 is slow by design; only the story about it needs it."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def _courses(contact: Contact) -> list[Course]:
 
 @staff_required("view_contacts")
 def contact_timeline(request: StaffRequest, pk: int) -> HttpResponse:
-    """What happened earlier than `?before=`, a page of it."""
+    """What happened earlier than `?before=`, a page of it; for htmx the entries alone."""
     contact = get_object_or_404(Contact, pk=pk)
     before: datetime | None = parse_datetime(request.GET.get("before", "").replace(" ", "+"))
     entries = timeline(contact, before=before, limit=TIMELINE)
@@ -79,7 +79,8 @@ def contact_timeline(request: StaffRequest, pk: int) -> HttpResponse:
         "entries": entries,
         "older": _older(entries),
     }
-    return render(request, "portal/dashboard/contact_timeline.html", context)
+    fragment = "#entries" if request.htmx else ""
+    return render(request, f"portal/dashboard/contact_timeline.html{fragment}", context)
 
 
 def _older(entries: list[Entry]) -> datetime | None:

@@ -50,7 +50,7 @@ def dashboard(request: StaffRequest) -> HttpResponse:
         "logins": _per_day(Name.PORTAL_LOGIN, request.school.today()),
         "mails": _mails(),
         "dead_events": Outbox.objects.exclude(dead_at=None).select_related("event")[:20],
-        "dead_jobs": Job.objects.filter(state="dead")[:20],
+        "dead_jobs": Job.objects.needing_a_person()[:20],
         "lonely_courses": Course.objects.without_offer()[:20],
         "address": settings.PORTAL_URL,
     }

@@ -30,8 +30,7 @@ def search(request: StaffRequest) -> HttpResponse:
             offers = Offer.objects.filter(title__icontains=query)[:SHOWN]
             courses = Course.objects.filter(title__icontains=query)[:SHOWN]
     context = {
-        "query": query,
-        "search_key_value": query,
+        "search_query": query,  # the field at the top of every page shows it too
         "contacts": contacts,
         "offers": offers,
         "courses": courses,

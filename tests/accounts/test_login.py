@@ -148,3 +148,13 @@ def test_the_magic_link_command_prints_a_link_that_works(bob, client, capsys):
     Contact.objects.get(pk=bob.pk).block()
     with pytest.raises(CommandError, match="blocked"):
         call_command("magic_link", "bob@example.com")
+
+
+def test_passwords_are_hashed_with_argon2(bob):
+    from django.test import override_settings
+
+    from portal import settings as ours
+
+    with override_settings(PASSWORD_HASHERS=ours.PASSWORD_HASHERS):
+        bob.user.change_password("flour and water")
+        assert bob.user.password.startswith("argon2$argon2id$")
