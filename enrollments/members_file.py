@@ -568,7 +568,6 @@ BROKEN = (
     zlib.error,
     ParseError,
     AttributeError,
-    EOFError,
     LookupError,
     OSError,
     RuntimeError,

@@ -33,6 +33,31 @@ LINES: list[tuple[Callable[[], WaitingQuerySet], Callable[[int], None]]] = [  # 
 ]
 
 
+class Crew:
+    """A few threads, and the rows they have in hand: those they work on, and a few more each."""
+
+    def __init__(self, name: str, *, threads: int) -> None:
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self.room = threads * 8
+        self.in_hand: dict[tuple[type, int], Future[None]] = {}
+
+    def take(self, rows: WaitingQuerySet, work: Callable[[int], None]) -> bool:  # type: ignore[type-arg]
+        """Take as many of `rows` in hand as there is room for; whether there were any."""
+        self.in_hand = {key: future for key, future in self.in_hand.items() if not future.done()}
+        found = False
+        for row in rows[: self.room - len(self.in_hand)]:
+            key = (type(row), row.pk)
+            if key not in self.in_hand:
+                self.in_hand[key] = self.pool.submit(_in_thread, work, row.pk)
+                found = True
+        return found
+
+    def finish(self) -> None:
+        """Wait until nothing is in hand."""
+        for future in list(self.in_hand.values()):
+            future.result()
+
+
 @dataclass
 class Clock:
     """Hands due rows to the workers, or, with no broker that answers, works them off in a few threads.
@@ -41,12 +66,11 @@ class Clock:
     """
 
     stopped: threading.Event = field(default_factory=threading.Event)
-    in_hand: dict[tuple[type, int], Future[None]] = field(default_factory=dict)
     swept_at: float = field(default=-SWEEP)
 
     def __post_init__(self) -> None:
-        self.bulk = ThreadPoolExecutor(settings.CLOCK_THREADS, thread_name_prefix="bulk")
-        self.login = ThreadPoolExecutor(2, thread_name_prefix="login")
+        self.bulk = Crew("bulk", threads=settings.CLOCK_THREADS)
+        self.login = Crew("login", threads=2)
 
     def run(self) -> None:
         """Tick until stopped. PostgreSQL may go and come back meanwhile."""
@@ -58,14 +82,14 @@ class Clock:
                 close_old_connections()
                 more = False
             self.stopped.wait(0.05 if more else TICK)
-        self.bulk.shutdown(cancel_futures=True)
-        self.login.shutdown(cancel_futures=True)
+        for crew in (self.login, self.bulk):
+            crew.pool.shutdown(cancel_futures=True)
 
     def run_once(self) -> None:
         """Do all that is due, and what becomes due by it, and return."""
         while self.tick():
-            for future in list(self.in_hand.values()):
-                future.result()
+            self.login.finish()
+            self.bulk.finish()
 
     def tick(self) -> bool:
         """Look once at everything that waits; whether there was anything to do."""
@@ -73,7 +97,6 @@ class Clock:
         Heartbeat.objects.update_or_create(name="clock", defaults={"beat_at": now()})
         self.sweep()
         more = events.dispatch() == events.BATCH
-        self.in_hand = {key: future for key, future in self.in_hand.items() if not future.done()}
         for rows, work in LINES:
             more |= rows().hand_over() > 0 or self.work_off(rows(), work)
         return more
@@ -82,15 +105,9 @@ class Clock:
         """Do due rows here, unless they lie in the queue of a broker that lives; whether there were any."""
         if settings.CELERY_BROKER_URL and not circuit.is_open:
             return False
-        free = settings.CLOCK_THREADS * 8 - len(self.in_hand)
-        found = False
-        for row in rows.due().urgent_first().only("pk", "priority")[: max(free, 0)]:
-            key = (type(row), row.pk)
-            if key not in self.in_hand:
-                pool = self.bulk if row.priority else self.login
-                self.in_hand[key] = pool.submit(_in_thread, work, row.pk)
-                found = True
-        return found
+        due = rows.due().urgent_first().only("pk", "priority")
+        to_login = self.login.take(due.filter(priority=0), work)
+        return self.bulk.take(due.filter(priority__gt=0), work) or to_login
 
     def sweep(self) -> None:
         """Once an hour, delete what is merely old."""

@@ -38,8 +38,6 @@ SECRET_KEY = secret_key(env.str("SECRET_KEY", default=""), VAR / "secret_key")
 # Keys of mailed links are derived from this one, apart from SECRET_KEY, so that either can change alone.
 LINK_KEY = env.str("LINK_KEY", default="") or f"links:{SECRET_KEY}"
 
-STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
-
 
 # The parts
 INSTALLED_APPS = [
@@ -197,7 +195,7 @@ SECURE_CSP = {
     "default-src": [CSP.SELF],
     "script-src": [CSP.SELF, CSP.NONCE],
     "style-src": [CSP.SELF, CSP.NONCE],
-    "img-src": [CSP.SELF, "data:"],
+    "img-src": [CSP.SELF, "data:", "https:"],  # the school's logo may lie anywhere
     "frame-src": [CSP.SELF, "https://www.youtube-nocookie.com", "https://player.vimeo.com"],
     "object-src": [CSP.NONE],
     "base-uri": [CSP.NONE],

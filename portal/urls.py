@@ -1,8 +1,9 @@
-"""The URL map. Names are those of contract.md; every address not public is shut by default."""
+"""The URL map. Every address not public is shut by default."""
 
+from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
-from portal.views import contact, demo, health, home, search
+from portal.views import contact, demo, health, home, search, styleguide
 from portal.views import settings as school_settings
 
 handler404 = "portal.views.errors.not_found"
@@ -24,6 +25,9 @@ house: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]
+
+if settings.DEBUG:
+    house.append(path("dashboard/styleguide/", styleguide.styleguide, name="styleguide"))
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include((house, "portal"))),

@@ -70,8 +70,8 @@ class UserManager(BaseUserManager["User"]):
                 """
                 INSERT INTO accounts_user
                     (email, password, name, role, language, auth_epoch, is_active, created_at, contact_id)
-                SELECT contact.email, %(unusable)s || md5(random()::text), contact.name, '',
-                       contact.language, 0, true, %(now)s, contact.id
+                SELECT contact.email, %(unusable)s || md5(random()::text), '', '', '', 0, true, %(now)s,
+                       contact.id
                 FROM accounts_contact AS contact
                 WHERE contact.id = ANY(%(ids)s)
                   AND NOT EXISTS (SELECT FROM accounts_user WHERE contact_id = contact.id)
@@ -92,6 +92,7 @@ class User(AbstractBaseUser):
     """A login by e-mail address. Its address is changed by `contact.change_email()` alone."""
 
     email = models.EmailField(_("e-mail"), unique=True)  # normalized, see normalize_email
+    # Name and language of staff; a contact's own stand on the contact alone.
     name = models.CharField(_("name"), max_length=200, blank=True)
     role = models.CharField(_("role"), max_length=12, choices=Role, blank=True)
     contact = models.OneToOneField(
@@ -118,7 +119,7 @@ class User(AbstractBaseUser):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.email
+        return (self.contact.name if self.contact else self.name) or self.email
 
     @property
     def first_name(self) -> str:

@@ -82,9 +82,8 @@ class Enrollment(models.Model):
     @transaction.atomic
     def open_lesson(self, lesson: Lesson) -> None:
         """Note where the student is, so that they can continue there; the first time, that the course began."""
-        Enrollment.objects.filter(pk=self.pk).exclude(last_lesson=lesson).update(
-            last_lesson=lesson, last_lesson_at=now()
-        )
+        if self.last_lesson_id != lesson.pk:
+            Enrollment.objects.filter(pk=self.pk).update(last_lesson=lesson, last_lesson_at=now())
         if self.started_at is None and Enrollment.objects.filter(
             pk=self.pk, started_at=None
         ).update(started_at=now()):

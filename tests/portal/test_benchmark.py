@@ -32,7 +32,7 @@ def test_workloads_run_on_a_database_of_their_own(db, capsys):
     ]
     for line in lines:
         assert min(line["value"], line["floor"], line["statements"], line["peak_memory"]) > 0
-        assert [goal["name"] for goal in line["goals"]][0] == "ratio"
+        assert line["goals"][0]["name"] == "ratio"
     assert not Contact.objects.exists()
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_database WHERE datname LIKE '%\\_benchmark'")
@@ -54,7 +54,7 @@ def test_load_fills_the_database_twice_and_tells_nobody(capsys):
     assert Contact.objects.count() == Contact.objects.exclude(user=None).count() == 60
     assert Grant.objects.live().count() == Enrollment.objects.count() == 180
     assert Event.objects.filter(name="offer.granted").count() == 180
-    assert not Outbox.objects.exists()
+    assert not Outbox.objects.filter(event__name="offer.granted").exists()
 
 
 def test_load_is_refused_on_a_database_that_is_not_ours(db, monkeypatch):
