@@ -1,6 +1,6 @@
 """What a request is once we know who asks."""
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import Contact, User
@@ -10,6 +10,11 @@ from portal.models import School
 def is_pk(text: str) -> bool:
     """Whether `text`, from an address somebody may have typed, can be a primary key."""
     return text.isascii() and text.isdecimal() and len(text) < 19
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What a form is bound to: the data of a POST, be it empty, and nothing otherwise."""
+    return request.POST if request.method == "POST" else None
 
 
 class PortalRequest(HttpRequest):

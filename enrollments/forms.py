@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 from django.forms import BoundField
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -39,7 +40,7 @@ class GrantForm(forms.Form):
         help_text=gettext_lazy("Empty: now."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
-    reason = forms.CharField(
+    note = forms.CharField(
         label=gettext_lazy("Note"),
         required=False,
         max_length=500,
@@ -55,8 +56,7 @@ class GrantForm(forms.Form):
     def __init__(self, *args: Any, contact: Contact, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.contact, self.school = contact, School.current()
-        self.offers = list(Offer.objects.grantable().prefetch_related("courses"))
-        self.held = {grant.offer_id: grant for grant in contact.grants.held().order_by("pk")}
+        self.offers = list(Offer.objects.grantable())
         today = self.school.today()
         for offer in self.offers:
             self.fields[f"offer_{offer.pk}"] = forms.BooleanField(label=offer.title, required=False)
@@ -69,6 +69,8 @@ class GrantForm(forms.Form):
 
     def choices(self) -> Iterator[Choice]:
         """The offers, for the template to print as rows."""
+        prefetch_related_objects(self.offers, "courses")
+        held = {grant.offer_id: grant for grant in self.contact.grants.held().order_by("pk")}
         for offer in self.offers:
             courses = list(offer.courses.all())
             warning = ""
@@ -82,14 +84,14 @@ class GrantForm(forms.Form):
                 offer=offer,
                 chosen=self[f"offer_{offer.pk}"],
                 ends_on=self[f"ends_on_{offer.pk}"],
-                held=self.held.get(offer.pk),
+                held=held.get(offer.pk),
                 courses=[course.title for course in courses],
                 warning=warning,
             )
 
     def terms(self) -> list[BoundField]:
         """The fields that hold for all chosen offers."""
-        return [self[name] for name in ("starts_on", "reason", "notify")]
+        return [self[name] for name in ("starts_on", "note", "notify")]
 
     def clean(self) -> dict[str, Any]:
         words = super().clean() or self.cleaned_data
@@ -117,7 +119,7 @@ class GrantForm(forms.Form):
                 ends={self.contact.pk: self.cleaned_data[f"ends_on_{offer.pk}"]},
                 starts_at=self.school.start_of(starts_on) if starts_on else None,
                 notify=self.cleaned_data["notify"],
-                reason=self.cleaned_data["reason"],
+                note=self.cleaned_data["note"],
             )
             (held if outcomes[self.contact.pk] == Outcome.UNCHANGED else given).append(offer)
         return given, held

@@ -52,11 +52,6 @@ class Crew:
                 found = True
         return found
 
-    def finish(self) -> None:
-        """Wait until nothing is in hand."""
-        for future in list(self.in_hand.values()):
-            future.result()
-
 
 @dataclass
 class Clock:
@@ -86,16 +81,21 @@ class Clock:
             crew.pool.shutdown(cancel_futures=True)
 
     def run_once(self) -> None:
-        """Do all that is due, and what becomes due by it, and return."""
-        while self.tick():
-            self.login.finish()
-            self.bulk.finish()
+        """Do all that is due, and what becomes due by it, one after the other, and return."""
+        self.beat()
+        more = True
+        while more:
+            more = events.dispatch() > 0
+            for rows, work in LINES:
+                more |= rows().hand_over() > 0
+                for row in rows().due().urgent_first() if broker_is_away() else ():
+                    work(row.pk)
+                    more = True
 
     def tick(self) -> bool:
         """Look once at everything that waits; whether there was anything to do."""
         close_old_connections()
-        Heartbeat.objects.update_or_create(name="clock", defaults={"beat_at": now()})
-        self.sweep()
+        self.beat()
         more = events.dispatch() == events.BATCH
         for rows, work in LINES:
             more |= rows().hand_over() > 0 or self.work_off(rows(), work)
@@ -103,17 +103,23 @@ class Clock:
 
     def work_off(self, rows: WaitingQuerySet, work: Callable[[int], None]) -> bool:  # type: ignore[type-arg]
         """Do due rows here, unless they lie in the queue of a broker that lives; whether there were any."""
-        if settings.CELERY_BROKER_URL and not circuit.is_open:
+        if not broker_is_away():
             return False
         due = rows.due().urgent_first().only("pk", "priority")
         to_login = self.login.take(due.filter(priority=0), work)
         return self.bulk.take(due.filter(priority__gt=0), work) or to_login
 
-    def sweep(self) -> None:
-        """Once an hour, delete what is merely old."""
+    def beat(self) -> None:
+        """Say that a clock runs, and once an hour delete what is merely old."""
+        Heartbeat.objects.update_or_create(name="clock", defaults={"beat_at": now()})
         if time.monotonic() - self.swept_at >= SWEEP:
             self.swept_at = time.monotonic()
             Session.objects.filter(expire_date__lt=now()).delete()
+
+
+def broker_is_away() -> bool:
+    """Whether there is no broker, or none that answers: then the rows are ours to work off."""
+    return not settings.CELERY_BROKER_URL or circuit.is_open
 
 
 def _in_thread(work: Callable[[int], None], pk: int) -> None:

@@ -6,8 +6,8 @@ import contextlib
 import uuid
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -25,6 +25,7 @@ class Act:
     address: str | None = None
     depth: int = 0  # how many events lie between a person's act and this one
     request: HttpRequest | None = None
+    memo: dict[str, Any] = field(default_factory=dict, compare=False)  # what is looked up once an act
 
 
 _act: ContextVar[Act | None] = ContextVar("act", default=None)

@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from portal import context
 from portal.waiting import MAX_ATTEMPTS, Waiting, WaitingQuerySet, retry_at
 
 
@@ -159,11 +160,17 @@ class School(models.Model):
 
     @classmethod
     def current(cls) -> School:
-        """The settings as they are now. Should the row be gone, it is made again."""
-        found = cls.objects.filter(pk=1).first()
-        return (
-            found or cls.objects.get_or_create(pk=1, defaults={"time_zone": settings.TIME_ZONE})[0]
-        )
+        """The settings as they were when this act (a request, a command, a task) first asked.
+
+        Should the row be gone, it is made again.
+        """
+        memo = context.act().memo
+        if "school" not in memo:
+            defaults = {"time_zone": settings.TIME_ZONE}
+            found = cls.objects.filter(pk=1).first()
+            memo["school"] = found or cls.objects.get_or_create(pk=1, defaults=defaults)[0]
+        school: School = memo["school"]
+        return school
 
     @property
     def zone(self) -> ZoneInfo:

@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Contact, User
+from enrollments.models.grant import source_label
 from notifications.mail import REASONS
 from notifications.models import Message, State
 from offers.models import Course, Lesson, Offer
@@ -82,7 +83,7 @@ def _of_event(event: Event, titles: dict[tuple[str, int], str]) -> Entry:
     if name in (Name.OFFER_GRANTED, Name.OFFER_EXTENDED):
         end = parse_date(data["ends_on"]) if data.get("ends_on") else None
         details.append(_("until %s") % date_format(end) if end else _("no end"))
-        details.append(_("source: %s") % data["source"])
+        details.append(_("source: %s") % source_label(data["source"]))
         if not data.get("notify", True):
             details.append(_("without a mail"))
     if data.get("reason"):
@@ -113,7 +114,7 @@ def _of_message(message: Message) -> Entry:
         icon="mail",
         text=_("Mail %(state)s: %(subject)s")
         % {"state": str(state.label).lower(), "subject": subject},
-        at=message.sent_at or message.created_at,
+        at=message.created_at,
         detail=reason,
         tone={State.FAILED: "bad", State.DEAD: "bad", State.SUPPRESSED: "warn"}.get(state, ""),
         url=reverse("notifications:message_detail", args=[message.pk]),

@@ -45,6 +45,7 @@ from django.test import override_settings
 from enrollments.importing import import_members
 from enrollments.members_file import open_sheet
 from offers.models import Offer
+from portal import settings as ours
 
 HOST = "127.0.0.1"
 
@@ -348,7 +349,7 @@ class Stage:
 
     def end(self) -> None:
         """Kill every process and shut every door; what the processes said is shown if a test failed."""
-        for process in self.processes:
+        for process in reversed(self.processes):
             process.kill()
         self.post.release()
         self.post.close()
@@ -412,7 +413,9 @@ def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextlib.contextmanager
 def stage_on(database: str, folder: Path, static: Path) -> Iterator[Stage]:
     """A stage, of which nothing is left in the end, whatever happens."""
-    with working_on(database):
+    # Passwords made here must be such as the processes of the stage can read.
+    hashers = override_settings(PASSWORD_HASHERS=ours.PASSWORD_HASHERS)
+    with hashers, working_on(database):
         stage = Stage(folder, database=database, static=static)
         try:
             yield stage

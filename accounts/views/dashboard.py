@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
 from accounts.forms import BlockForm, ContactForm, LinkForm
-from accounts.http import StaffRequest, is_pk
+from accounts.http import StaffRequest, is_pk, posted
 from accounts.models import Contact, Link, User
 from accounts.models.contact import ContactQuerySet
 from accounts.models.link import Purpose, Section
@@ -68,7 +68,7 @@ def contact_count(request: StaffRequest) -> HttpResponse:
 @staff_required("manage_contacts")
 def contact_create(request: StaffRequest) -> HttpResponse:
     """A new contact by hand, and straight on to its page."""
-    form = ContactForm(request.POST or None)
+    form = ContactForm(posted(request))
     if form.is_valid():
         contact = form.save()
         messages.success(request, _("%(name)s is a contact now.") % {"name": contact})
@@ -80,7 +80,7 @@ def contact_create(request: StaffRequest) -> HttpResponse:
 def contact_update(request: StaffRequest, pk: int) -> HttpResponse:
     """Registration data and tags."""
     contact = get_object_or_404(Contact, pk=pk)
-    form = ContactForm(request.POST or None, instance=contact)
+    form = ContactForm(posted(request), instance=contact)
     if form.is_valid():
         form.save()
         messages.success(request, _("Saved."))
@@ -94,7 +94,7 @@ def contact_update(request: StaffRequest, pk: int) -> HttpResponse:
 def contact_block(request: StaffRequest, pk: int) -> HttpResponse:
     """Shut somebody out; the page says what that means."""
     contact = get_object_or_404(Contact, pk=pk)
-    form = BlockForm(request.POST or None)
+    form = BlockForm(posted(request))
     if form.is_valid():
         contact.block(reason=form.cleaned_data["reason"])
         messages.success(request, _("%(name)s is blocked.") % {"name": contact})

@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.forms import NewPasswordForm, ResetForm
+from accounts.http import posted
 from accounts.models import Link
 from accounts.models.link import Section
 
@@ -34,7 +35,7 @@ def link_consume(request: HttpRequest, token: str) -> HttpResponse:
         return _gone(request, token)
     form = None
     if found.asks_password:
-        form = NewPasswordForm(request.POST or None, user=found.user)
+        form = NewPasswordForm(posted(request), user=found.user)
     if request.method == "POST" and (form is None or form.is_valid()):
         link = Link.objects.consume(token)
         if link is None:
@@ -91,7 +92,7 @@ def link_renew(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 def password_reset(request: HttpRequest) -> HttpResponse:
     """Ask for a link to a new password. Known and unknown addresses get the same answer."""
-    form = ResetForm(request.POST or None)
+    form = ResetForm(posted(request))
     if form.is_valid():
         form.save()
         return render(request, "accounts/public/password_reset_sent.html")

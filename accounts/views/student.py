@@ -9,13 +9,13 @@ from django.utils.translation import gettext as _
 
 from accounts.decorators import student_required
 from accounts.forms import ProfileForm
-from accounts.http import StudentRequest
+from accounts.http import StudentRequest, posted
 
 
 @student_required
 def profile(request: StudentRequest) -> HttpResponse:
     """Name and language; password and logout are a link away."""
-    form = ProfileForm(request.POST or None, instance=request.contact)
+    form = ProfileForm(posted(request), instance=request.contact)
     if form.is_valid():
         form.save()
         messages.success(request, _("Saved."))

@@ -79,14 +79,16 @@ class Enrollment(models.Model):
     def __str__(self) -> str:
         return f"{self.contact_id} in {self.course_id}"
 
-    @transaction.atomic
     def open_lesson(self, lesson: Lesson) -> None:
         """Note where the student is, so that they can continue there; the first time, that the course began."""
         if self.last_lesson_id != lesson.pk:
             Enrollment.objects.filter(pk=self.pk).update(last_lesson=lesson, last_lesson_at=now())
-        if self.started_at is None and Enrollment.objects.filter(
-            pk=self.pk, started_at=None
-        ).update(started_at=now()):
+        if self.started_at is None:
+            self._start()
+
+    @transaction.atomic
+    def _start(self) -> None:
+        if Enrollment.objects.filter(pk=self.pk, started_at=None).update(started_at=now()):
             record(Name.COURSE_STARTED, contact=self.contact_id, course=self.course_id)
 
     @transaction.atomic

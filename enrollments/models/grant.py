@@ -10,6 +10,7 @@ from typing import Literal, NotRequired, Required, Self, TypedDict, Unpack
 from django.db import connection, models, transaction
 from django.db.models import Q
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Contact, User
 from enrollments.models.enrollment import Enrollment
@@ -20,6 +21,15 @@ from portal.models import School
 
 type Ends = Mapping[int, date | None]  # contact's pk -> last day, None for no end
 type Until = Mapping[date | None, datetime | None]  # a last day -> the first instant after it
+
+
+SOURCES = {"manual": _("by hand"), "import": _("import")}
+
+
+def source_label(source: str) -> str:
+    """Say `import:5` as people do: import 5."""
+    kind, _colon, number = source.partition(":")
+    return f"{SOURCES.get(kind, kind)} {number}".strip()
 
 
 class Outcome(StrEnum):
@@ -40,6 +50,7 @@ class Terms(TypedDict):
         "extend" to the later date, or "set" the date. Only where `ends` names one.
     starts_at: None is now.
     notify: whether the access mail may follow.
+    note: why, for whoever asks later.
     """
 
     source: Required[str]
@@ -47,7 +58,7 @@ class Terms(TypedDict):
     if_held: NotRequired[Literal["leave", "extend", "set"]]
     starts_at: NotRequired[datetime | None]
     notify: NotRequired[bool]
-    reason: NotRequired[str]
+    note: NotRequired[str]
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):
@@ -192,15 +203,16 @@ class GrantQuerySet(models.QuerySet["Grant"]):
             cursor.execute(
                 """
                 INSERT INTO enrollments_grant
-                    (contact_id, offer_id, source, starts_at, ends_on, ends_at, granted_by_id, granted_at, reason)
+                    (contact_id, offer_id, source, starts_at, ends_on, ends_at, granted_by_id, granted_at, note,
+                     reason)
                 SELECT asked.contact_id, %(offer)s, %(source)s, %(starts_at)s, asked.ends_on, asked.ends_at,
-                       %(actor)s, %(at)s, %(reason)s
+                       %(actor)s, %(at)s, %(note)s, ''
                 FROM unnest(%(contacts)s::bigint[], %(days)s::date[], %(instants)s::timestamptz[])
                     AS asked (contact_id, ends_on, ends_at)
                 ORDER BY asked.contact_id
                 ON CONFLICT (contact_id, offer_id, source) WHERE revoked_at IS NULL
                 DO UPDATE SET starts_at = EXCLUDED.starts_at, ends_on = EXCLUDED.ends_on,
-                    ends_at = EXCLUDED.ends_at, suspended_at = NULL, reason = EXCLUDED.reason,
+                    ends_at = EXCLUDED.ends_at, suspended_at = NULL, note = EXCLUDED.note,
                     granted_by_id = EXCLUDED.granted_by_id, granted_at = EXCLUDED.granted_at
                 WHERE enrollments_grant.ends_at <= %(at)s
                 RETURNING id, contact_id, ends_on, xmax = 0
@@ -214,7 +226,7 @@ class GrantQuerySet(models.QuerySet["Grant"]):
                     "starts_at": starts_at,
                     "actor": actor.pk if actor else None,
                     "at": at,
-                    "reason": terms.get("reason", ""),
+                    "note": terms.get("note", ""),
                 },
             )
             granted = cursor.fetchall()
@@ -284,7 +296,8 @@ class Grant(models.Model):
     revoked_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", db_index=False
     )
-    reason = models.TextField(blank=True)
+    note = models.TextField(blank=True)  # why it was granted
+    reason = models.TextField(blank=True)  # why it was revoked
 
     objects = GrantQuerySet.as_manager()
 
@@ -320,6 +333,11 @@ class Grant(models.Model):
         if self.suspended_at:
             return "suspended"
         return "pending" if self.starts_at > now() else "live"
+
+    @property
+    def source_label(self) -> str:
+        """Where it comes from, in the reader's words."""
+        return source_label(self.source)
 
     @property
     def is_live(self) -> bool:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest
+from accounts.http import StaffRequest, posted
 from accounts.models import Contact
 from enrollments import access
 from enrollments.effects import effects_of_ending
@@ -25,7 +25,7 @@ from offers.models import Course, Offer
 def grant_create(request: StaffRequest, contact_pk: int) -> HttpResponse:
     """Give a contact one or several offers."""
     contact = get_object_or_404(Contact, pk=contact_pk)
-    form = GrantForm(request.POST or None, contact=contact)
+    form = GrantForm(posted(request), contact=contact)
     if form.is_valid():
         given, held = form.save()
         if given:
@@ -64,7 +64,7 @@ def offer_revoke(request: StaffRequest, contact_pk: int, offer_pk: int) -> HttpR
 def _revoke(
     request: StaffRequest, contact: Contact, offer: Offer, grants: Collection[Grant]
 ) -> HttpResponse:
-    form = RevokeForm(request.POST or None)
+    form = RevokeForm(posted(request))
     if form.is_valid():
         ended = Grant.objects.filter(pk__in=[grant.pk for grant in grants]).revoke(
             reason=form.cleaned_data["reason"]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, is_pk
+from accounts.http import StaffRequest, is_pk, posted
 from offers.forms import CourseForm, LessonForm, ModuleForm, OfferForm
 from offers.markdown import render as render_markdown
 from offers.models import Course, Lesson, Module, Offer
@@ -30,7 +30,7 @@ def offer_create(request: StaffRequest) -> HttpResponse:
     wanted = request.GET.get("course", "")
     course = Course.objects.filter(pk=int(wanted)).first() if is_pk(wanted) else None
     initial = {"title": course.title, "courses": [course.pk]} if course else {}
-    form = OfferForm(request.POST or None, initial=initial)
+    form = OfferForm(posted(request), initial=initial)
     if form.is_valid():
         offer = form.save()
         messages.success(
@@ -45,7 +45,7 @@ def offer_create(request: StaffRequest) -> HttpResponse:
 def offer_update(request: StaffRequest, pk: int) -> HttpResponse:
     """One offer: its terms, its courses, its state."""
     offer = get_object_or_404(Offer, pk=pk)
-    form = OfferForm(request.POST or None, instance=offer)
+    form = OfferForm(posted(request), instance=offer)
     if form.is_valid():
         form.save()
         messages.success(request, _("Saved."))
@@ -92,7 +92,7 @@ def course_list(request: StaffRequest) -> HttpResponse:
 @staff_required("manage_content")
 def course_create(request: StaffRequest) -> HttpResponse:
     """A new course, a draft at first."""
-    form = CourseForm(request.POST or None)
+    form = CourseForm(posted(request))
     if form.is_valid():
         course = form.save()
         messages.success(
@@ -122,7 +122,7 @@ def course_detail(request: StaffRequest, pk: int) -> HttpResponse:
 def course_update(request: StaffRequest, pk: int) -> HttpResponse:
     """Title, address, description."""
     course = get_object_or_404(Course, pk=pk)
-    form = CourseForm(request.POST or None, instance=course)
+    form = CourseForm(posted(request), instance=course)
     if form.is_valid():
         form.save()
         messages.success(request, _("Saved."))
@@ -171,7 +171,7 @@ def module_create(request: StaffRequest, course_pk: int) -> HttpResponse:
 def module_update(request: StaffRequest, pk: int) -> HttpResponse:
     """Title and place."""
     module = get_object_or_404(Module.objects.select_related("course"), pk=pk)
-    form = ModuleForm(request.POST or None, instance=module, course=module.course)
+    form = ModuleForm(posted(request), instance=module, course=module.course)
     if form.is_valid():
         form.save()
         return redirect("offers:course_detail", module.course_id)
@@ -196,7 +196,7 @@ def module_delete(request: StaffRequest, pk: int) -> HttpResponse:
 def lesson_create(request: StaffRequest, module_pk: int) -> HttpResponse:
     """A new lesson at the end of a module."""
     module = get_object_or_404(Module.objects.select_related("course"), pk=module_pk)
-    form = LessonForm(request.POST or None, module=module)
+    form = LessonForm(posted(request), module=module)
     if form.is_valid():
         form.save()
         messages.success(request, _("Saved."))
@@ -209,7 +209,7 @@ def lesson_create(request: StaffRequest, module_pk: int) -> HttpResponse:
 def lesson_update(request: StaffRequest, pk: int) -> HttpResponse:
     """The lesson editor, with the lesson below as students see it."""
     lesson = get_object_or_404(Lesson.objects.select_related("module__course"), pk=pk)
-    form = LessonForm(request.POST or None, instance=lesson, module=lesson.module)
+    form = LessonForm(posted(request), instance=lesson, module=lesson.module)
     if form.is_valid():
         form.save()
         messages.success(request, _("Saved."))

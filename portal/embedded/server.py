@@ -185,7 +185,7 @@ class Server:
         """Run a program of PostgreSQL on the cluster, in a session that no Ctrl-C reaches."""
         log = self.data / "log"
         with log.open("ab") as output:
-            done = subprocess.run(  # noqa: S603 (our own words only)
+            done = subprocess.run(
                 [*as_owner(self.data, BIN), str(BIN / program), *options],
                 check=False,
                 cwd=self.data,

@@ -49,9 +49,9 @@ def _student_pages() -> Iterator[tuple[str, str, str]]:
 def _menu(request: HttpRequest, pages: Iterator[tuple[str, str, str]]) -> list[Item]:
     """The pages as a menu; the longest address that begins the present one is the current page."""
     found = [(label, reverse(name), icon) for label, name, icon in pages]
-    here = max(
-        (url for _label, url, _icon in found if request.path.startswith(url)), key=len, default=""
-    )
+    home = found[0][1]  # begins every other address, so it counts only by itself
+    inside = [url for _label, url, _icon in found[1:] if request.path.startswith(url)]
+    here = max(inside, key=len, default=home if request.path == home else "")
     return [Item(label, url, icon, url == here) for label, url, icon in found]
 
 

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest
+from accounts.http import StaffRequest, posted
 from portal.events import Name, record
 from portal.models import School
 
@@ -53,8 +53,8 @@ class SchoolForm(forms.ModelForm[School]):
 
 @staff_required("manage_settings")
 def settings(request: StaffRequest) -> HttpResponse:
-    """One form for all of them."""
-    form = SchoolForm(request.POST or None, instance=School.current())
+    """One form for all of them. It gets a row of its own: validating writes into it."""
+    form = SchoolForm(posted(request), instance=School.objects.get(pk=request.school.pk))
     if form.is_valid():
         form.save()
         messages.success(request, _("Settings saved."))

@@ -9,11 +9,11 @@ from collections import Counter
 import make
 from django.test import Client
 from django.urls import reverse
+from stage import Letter, Stage, wait_until
 
 from accounts.models import Link
 from accounts.models.link import Purpose
 from notifications.models import Message, State
-from stage import Letter, Stage, wait_until
 
 THREADS = 6  # what CLOCK_THREADS says by default
 

@@ -182,7 +182,9 @@ def test_reset_is_refused_on_a_database_that_is_not_embedded(
     assert refused.value.returncode == 1
 
 
-def test_the_school_has_every_kind_of_everything(db: None) -> None:
+def test_an_empty_database_becomes_a_school_of_every_kind_of_everything(
+    db: None, mailoutbox: list[object]
+) -> None:
     assert school.is_empty()
     school.fill()
     assert not school.is_empty()
@@ -228,11 +230,7 @@ def test_the_school_has_every_kind_of_everything(db: None) -> None:
     assert len(set(opening.values_list("source", flat=True))) == 2
     assert access.verdict(twice, pizza).allowed
 
-
-def test_the_past_is_over_and_the_last_half_hour_is_left_to_the_clock(
-    db: None, mailoutbox: list[object]
-) -> None:
-    school.fill()
+    # The past is told in order and is over; the last half hour is left to the clock.
     moments = list(Event.objects.order_by("pk").values_list("occurred_at", flat=True))
     assert moments == sorted(moments)
     assert moments[-1] < now()

@@ -1,0 +1,73 @@
+"""PostgreSQL goes away under the running processes, and comes back: nobody restarts anything."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import make
+import pytest
+from stage import Stage, connections, stage_on, url_of, wait_until
+
+from notifications.models import Message, State
+from portal.embedded.server import BIN, Server
+from portal.models import Heartbeat
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A PostgreSQL of this test's own, as careful with its data as one in production."""
+    server = Server(tmp_path / "postgres")
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def database(transactional_db: None, server: Server) -> str:
+    """A database on that server, like the migrated one of the tests."""
+    server.ensure("school")
+    ours = url_of(connections["default"].settings_dict["NAME"])
+    dump = subprocess.run([BIN / "pg_dump", "--no-owner", ours], check=True, capture_output=True)
+    restore = [BIN / "psql", "--quiet", "--set=ON_ERROR_STOP=1", server.url("school")]
+    subprocess.run(restore, input=dump.stdout, check=True, capture_output=True)
+    return server.url("school")
+
+
+@pytest.fixture
+def stage(database: str, tmp_path: Path, static: Path) -> Iterator[Stage]:
+    with stage_on(database, tmp_path / "stage", static) as stage:
+        yield stage
+
+
+def test_a_restart_of_the_database_ends_by_itself(stage: Stage, server: Server):
+    web, clock = stage.web(), stage.clock()
+    student = make.student(email="bob@example.com")
+    make.grant(contact=student, offer=make.offer())
+    bob = stage.visitor()
+    bob.log_in(student.email, make.PASSWORD)
+    wait_until(Heartbeat.objects.exists)
+
+    server.stop()
+
+    ready = bob.get("/readyz")
+    assert (ready.status, ready.headers["Retry-After"]) == (503, "5")
+    assert bob.get("/healthz").status == 200
+    page = bob.get("/courses/")
+    assert page.status >= 500
+    assert "Something broke on our side" in page.text
+    assert "psycopg" not in page.text
+    wait_until(lambda: "The database does not answer" in clock.log.read_text())
+
+    server.ensure()
+    connections["default"].close()
+
+    wait_until(lambda: bob.get("/readyz").status == 200)
+    assert "Sourdough" in bob.get("/courses/").text
+    [address] = stage.admit(1, make.offer())
+    wait_until(lambda: Message.objects.filter(state=State.SENT).exists())
+    assert [letter.to for letter in stage.post.letters] == [address]
+    assert web.lives
+    assert clock.lives

@@ -1,0 +1,140 @@
+"""The front page of staff, settings, probes, errors, logs, the caught mail."""
+
+from __future__ import annotations
+
+import io
+import logging
+
+import make
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+
+from portal.logs import Scrub
+from portal.models import Event, Heartbeat, Job, Outbox, School
+
+
+def test_the_dashboard_says_what_needs_a_person_and_lets_it_be_tried_again(alice, bob, login):
+    staff = login(alice)
+    calm = staff.get("/dashboard/").content.decode()
+    event = Event.objects.first()
+    Outbox.objects.update_or_create(event=event, defaults={"dead_at": now(), "attempts": 8})
+    job = Job.objects.create(kind="move_ends", key="x", state="dead", last_error="boom")
+    alarmed = staff.get("/dashboard/").content.decode()
+    for address in (f"/dashboard/events/{event.pk}/replay/", f"/dashboard/jobs/{job.pk}/replay/"):
+        assert address not in calm
+        assert address in alarmed
+        assert staff.post(address).status_code == 302
+        assert staff.get(address).status_code == 405
+    assert Outbox.objects.due().filter(pk=event.pk).exists()
+    assert Job.objects.due().filter(pk=job.pk).exists()
+
+
+def test_settings_show_everywhere_at_once_and_the_log_knows(alice, bob, login):
+    staff = login(alice)
+    words = {
+        "name": "Mill Street",
+        "accent": "#0a7f5a",
+        "time_zone": "Europe/Rome",
+        "language": "pt-br",
+        "support_email": "help@mill.example",
+        "mails_access": "on",
+    }
+    assert staff.post("/dashboard/settings/", words).status_code == 302
+    page = login(bob).get("/").content.decode()
+    assert "Mill Street" in page
+    assert "#0a7f5a" in page
+    assert 'lang="pt-br"' in page.lower()
+    assert "name" in Event.objects.get(name="settings.changed").data["fields"]
+    for wrong in ({"accent": "red"}, {"time_zone": "Rome"}, {"name": ""}):
+        assert staff.post("/dashboard/settings/", words | wrong).status_code == 200
+    assert School.current().name == "Mill Street"
+
+
+@pytest.mark.parametrize(
+    ("accent", "ink"), [("#ffee00", "#000"), ("#102040", "#fff"), ("#ffffff", "#000")]
+)
+def test_the_ink_on_the_accent_can_be_read(accent, ink):
+    assert School(accent=accent).accent_ink == ink
+
+
+def test_probes_answer_without_a_login(client, db):
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").json() == {"database": "up", "clock": "down", "redis": "none"}
+    Heartbeat.objects.create(name="clock", beat_at=now())
+    assert client.get("/readyz").json()["clock"] == "up"
+
+
+def test_the_process_lives_though_the_database_does_not(client):
+    assert client.get("/healthz").content == b"ok\n"
+
+
+def test_every_answer_names_its_request_and_guards_the_browser(client, db):
+    answer = client.get("/account/login/")
+    assert len(answer["X-Request-ID"]) == 32
+    policy = answer["Content-Security-Policy"]
+    assert "unsafe-inline" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "no-store" in answer["Cache-Control"]
+    assert "<style nonce=" in answer.content.decode()
+
+
+def test_a_page_that_is_not_there_is_a_page_of_ours(login, bob):
+    answer = login(bob).get("/nothing/here/")
+    assert answer.status_code == 404
+    assert "<html" in answer.content.decode()
+
+
+def test_a_stale_form_says_what_to_do(bob):
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(bob.user)
+    answer = browser.post("/profile/", {"name": "x"})
+    assert answer.status_code == 403
+    assert "<html" in answer.content.decode()
+
+
+def test_logs_never_hold_the_token_of_a_link():
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.addFilter(Scrub())
+    log = logging.getLogger("test.scrub")
+    log.addHandler(handler)
+    log.warning("Gone: %s and %s", "/l/0123456789abcdef/", "/l/deadbeef/renew/")
+    assert out.getvalue() == "Gone: /l/***/ and /l/***/renew/\n"
+
+
+def test_the_mail_reader_exists_in_the_demo_alone(client, db, settings, tmp_path, monkeypatch):
+    from portal.views import demo
+
+    assert client.get("/demo/mail/").status_code == 404
+    settings.DEMO = True
+    monkeypatch.setattr(demo, "FOLDER", tmp_path)
+    assert client.get("/demo/mail/").status_code == 200
+    from django.core.mail import EmailMultiAlternatives
+
+    from notifications.mailbox import Mailbox
+
+    mail = EmailMultiAlternatives("Hello Zoë", "Plain words", to=["zoe@example.com"])
+    mail.attach_alternative("<p>Rich words</p>", "text/html")
+    Mailbox(folder=tmp_path, alias="default").send_messages([mail])
+    [path] = tmp_path.glob("*.eml")
+    assert "Hello Zoë" in client.get("/demo/mail/").content.decode()
+    assert "Plain words" in client.get(f"/demo/mail/{path.stem}/").content.decode()
+    assert client.get(f"/demo/mail/{path.stem}/html/").content == b"<p>Rich words</p>\n"
+    assert client.get("/demo/mail/", REMOTE_ADDR="192.0.2.7").status_code == 404
+    for wrong in ("..", "none", "a.b"):
+        assert client.get(f"/demo/mail/{wrong}/").status_code == 404
+
+
+def test_the_clock_does_what_is_due_once_and_returns(transactional_db, mailoutbox):
+    from django.core.management import call_command
+
+    from enrollments.models import Grant
+
+    School.current()
+    Grant.objects.grant(contact=make.contact(), offer=make.offer(), source="manual")
+    call_command("clock", once=True)
+    assert len(mailoutbox) == 1
+    assert Heartbeat.objects.get().name == "clock"
+    call_command("clock", once=True)
+    assert len(mailoutbox) == 1
