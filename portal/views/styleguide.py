@@ -64,7 +64,6 @@ def sample() -> dict[str, Any]:
         "entries": [
             _entry("key", "Offer granted: Sourdough", minutes=4, actor="Alice", tone="good"),
             _entry("mail", "Welcome to Sourdough", minutes=5, url="#", detail="Delivered"),
-            _entry("eye", "Session simulated", minutes=300, actor="Alice", tone="warn"),
             _entry("alert", "Mail bounced", minutes=2900, tone="bad", detail="Mailbox full"),
             _entry("user", "First login", minutes=130_000, tone="accent"),
         ],
