@@ -16,6 +16,7 @@ from portal.environment import anymail_options, mailer_from, secret_key, urls_ba
 django_stubs_ext.monkeypatch()  # lets ModelForm[Contact] and its like stand in code that runs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+
 env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
 
@@ -225,6 +226,7 @@ if TIME_ZONE not in available_timezones():
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("it", _("Italian")), ("pt-br", _("Portuguese (Brazil)"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["portal.formats"]
 
 
 # Files

@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Contact, User
+from accounts.models.link import Section
 from enrollments.models.grant import source_label
 from notifications.mail import REASONS
 from notifications.models import Message, State
@@ -89,9 +90,9 @@ def _of_event(event: Event, titles: dict[tuple[str, int], str]) -> Entry:
     if data.get("reason"):
         details.append(str(data["reason"]))
     if data.get("fields"):
-        details.append(", ".join(data["fields"]))
+        details.append(", ".join(_field_label(name) for name in data["fields"]))
     if data.get("section"):
-        details.append(_("to: %s") % data["section"])
+        details.append(_("to: %s") % Section(data["section"]).label)
     details += [f"+ {tag}" for tag in data.get("added", [])] + [
         f"− {tag}" for tag in data.get("removed", [])
     ]
@@ -104,6 +105,11 @@ def _of_event(event: Event, titles: dict[tuple[str, int], str]) -> Entry:
         tone=TONES.get(name, ""),
         actor=str(actor) if actor else "",
     )
+
+
+def _field_label(name: str) -> str:
+    """What the form calls a field of a contact."""
+    return str(Contact._meta.get_field(name).verbose_name)
 
 
 def _of_message(message: Message) -> Entry:

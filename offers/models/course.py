@@ -76,7 +76,7 @@ class Module(models.Model):
 
     course = models.ForeignKey(Course, models.CASCADE, related_name="modules")
     title = models.CharField(_("title"), max_length=160)
-    position = models.PositiveIntegerField(default=0)
+    position = models.PositiveIntegerField(_("position"), default=0)
 
     class Meta:
         ordering = ["position", "pk"]
@@ -94,7 +94,9 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
 class Lesson(models.Model):
     """One sitting: a text in Markdown, a video, or both."""
 
-    module = models.ForeignKey(Module, models.CASCADE, related_name="lessons")
+    module = models.ForeignKey(
+        Module, models.CASCADE, related_name="lessons", verbose_name=_("module")
+    )
     title = models.CharField(_("title"), max_length=160)
     body = models.TextField(_("text"), blank=True, help_text=_("Markdown."))
     video_url = models.URLField(
@@ -103,7 +105,7 @@ class Lesson(models.Model):
         validators=[validate_video],
         help_text=_("YouTube or Vimeo."),
     )
-    position = models.PositiveIntegerField(default=0)
+    position = models.PositiveIntegerField(_("position"), default=0)
 
     objects = LessonQuerySet.as_manager()
 

@@ -21,6 +21,8 @@ from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
 if TYPE_CHECKING:
     from accounts.models import User
 
+from portal.events import Name
+
 register = template.Library()
 
 type Text = str | Promise
@@ -338,3 +340,9 @@ def masked(address: object) -> str:
     """An e-mail address its owner knows again and nobody else can read: "b•••@example.com"."""
     name, _at, host = str(address).rpartition("@")
     return f"{name[:1]}•••@{host}"
+
+
+@register.filter
+def event_label(name: str) -> str:
+    """What an event is called on screen."""
+    return str(Name(name).label)
