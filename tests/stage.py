@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
-import fcntl
 import logging
 import os
 import re
@@ -398,15 +397,12 @@ def copied_database() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The collected static files, as production serves them; collected once for all processes of pytest."""
-    folder = tmp_path_factory.getbasetemp().parent / "static"
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            manifest = "whitenoise.storage.CompressedManifestStaticFilesStorage"
-            storages = settings.STORAGES | {"staticfiles": {"BACKEND": manifest}}
-            with override_settings(STATIC_ROOT=folder, STORAGES=storages):
-                call_command("collectstatic", interactive=False, verbosity=0)
+    """The collected static files, as production serves them."""
+    folder = tmp_path_factory.mktemp("static")
+    manifest = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    storages = settings.STORAGES | {"staticfiles": {"BACKEND": manifest}}
+    with override_settings(STATIC_ROOT=folder, STORAGES=storages):
+        call_command("collectstatic", interactive=False, verbosity=0)
     return folder
 
 
