@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ def add_many(people: Collection[Person]) -> dict[str, Known]:
     emails = sorted(by_email)
     before = {
         row["email"]: row
-        for row in Contact.objects.filter(email__in=emails).values("pk", "email", *FIELDS)
+        for row in Contact.objects.filter(email__any_of=emails).values("pk", "email", *FIELDS)
     }
     fresh = _insert([by_email[email] for email in emails if email not in before])
     changed = {
@@ -77,12 +78,12 @@ def _insert(people: list[Person]) -> dict[str, int]:
             INSERT INTO accounts_contact
                 (email, name, phone, language, external_id, created_at, block_reason, credentials_claim)
             SELECT email, name, phone, language, nullif(external_id, ''), now(), '', ''
-            FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
-                AS given (email, name, phone, language, external_id)
+            FROM jsonb_to_recordset(%s)
+                AS given (email text, name text, phone text, language text, external_id text)
             ON CONFLICT (email) DO NOTHING
             RETURNING email, id
             """,
-            [list(column) for column in zip(*people, strict=True)],
+            [json.dumps([person._asdict() for person in people])],
         )
         return dict(cursor.fetchall())
 
@@ -90,8 +91,6 @@ def _insert(people: list[Person]) -> dict[str, int]:
 def _update(people: list[tuple[int, Person]]) -> None:
     if not people:
         return
-    pks = [pk for pk, _person in people]
-    columns = [list(column) for column in zip(*(person[1:] for _pk, person in people), strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -100,11 +99,11 @@ def _update(people: list[tuple[int, Person]]) -> None:
                 phone = coalesce(nullif(given.phone, ''), contact.phone),
                 language = coalesce(nullif(given.language, ''), contact.language),
                 external_id = coalesce(nullif(given.external_id, ''), contact.external_id)
-            FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
-                AS given (id, name, phone, language, external_id)
+            FROM jsonb_to_recordset(%s)
+                AS given (id bigint, name text, phone text, language text, external_id text)
             WHERE contact.id = given.id
             """,
-            [pks, *columns],
+            [json.dumps([{"id": pk} | person._asdict() for pk, person in people])],
         )
 
 

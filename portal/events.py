@@ -83,11 +83,8 @@ def record_many(name: Name, facts: Iterable[tuple[int | None, dict[str, Fact]]])
         raise TransactionManagementError(
             f"{name} must be recorded in the transaction that causes it"
         )
-    contacts, payloads = [], []
-    for contact_id, data in facts:
-        contacts.append(contact_id)
-        payloads.append(json.dumps(data))
-    if not contacts:
+    told = [{"contact": contact_id, "data": data} for contact_id, data in facts]
+    if not told:
         return []
     act, actor, at = context.act(), context.actor(), now()
     followed = occurred.has_listeners(name) and act.depth < MAX_DEPTH
@@ -98,8 +95,8 @@ def record_many(name: Name, facts: Iterable[tuple[int | None, dict[str, Fact]]])
                 INSERT INTO portal_event
                     (name, occurred_at, contact_id, actor_id, address, cause, depth, data)
                 SELECT %(name)s, %(at)s, fact.contact, %(actor)s, %(address)s, %(cause)s, %(depth)s, fact.data
-                FROM unnest(%(contacts)s::bigint[], %(payloads)s::jsonb[]) WITH ORDINALITY
-                    AS fact (contact, data, place)
+                FROM ROWS FROM (jsonb_to_recordset(%(facts)s) AS (contact bigint, data jsonb))
+                    WITH ORDINALITY AS fact (contact, data, place)
                 ORDER BY fact.place
                 RETURNING id
             ), queued AS (
@@ -115,8 +112,7 @@ def record_many(name: Name, facts: Iterable[tuple[int | None, dict[str, Fact]]])
                 "address": act.address,
                 "cause": act.cause,
                 "depth": act.depth,
-                "contacts": contacts,
-                "payloads": payloads,
+                "facts": json.dumps(told),
                 "followed": followed,
             },
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
+from django.db import models
 from django.urls import reverse
 from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
@@ -109,7 +111,7 @@ def _of_event(event: Event, titles: dict[tuple[str, int], str]) -> Entry:
 
 def _field_label(name: str) -> str:
     """What the form calls a field of a contact."""
-    return str(Contact._meta.get_field(name).verbose_name)
+    return str(cast("models.Field[Any, Any]", Contact._meta.get_field(name)).verbose_name)
 
 
 def _of_message(message: Message) -> Entry:

@@ -11,7 +11,7 @@ from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
 
-from portal.celery import publish
+from portal.celery import circuit, publish
 
 MAX_ATTEMPTS = 8
 
@@ -60,7 +60,7 @@ class WaitingQuerySet[Row: "Waiting"](models.QuerySet[Row]):
         lost is made good, one that is merely long is not made longer. What a dead broker
         did not take is due again at once, for the clock to do itself.
         """
-        if not settings.CELERY_BROKER_URL:
+        if not settings.CELERY_BROKER_URL or circuit.is_open:
             return 0
         with transaction.atomic():
             due = self.due().not_handed_over().urgent_first()

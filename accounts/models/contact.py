@@ -50,11 +50,17 @@ class ContactQuerySet(models.QuerySet["Contact"]):
     def matching(self, words: str) -> Self:
         """Every word is part of name, address, phone or external id; accents and case do not count.
 
-        The trigram index serves words of three letters and more.
+        One or two letters must begin a word there: the trigram index finds them at no other place.
         """
         found = self
         for word in words.split():
-            found = found.filter(search_text__contains=SearchKey(Value(word)))
+            if len(word) > 2:
+                found = found.filter(search_text__contains=SearchKey(Value(word)))
+            else:
+                key, later = SearchKey(Value(word)), SearchKey(Value(f" {word}"))
+                found = found.filter(
+                    Q(search_text__startswith=key) | Q(search_text__contains=later)
+                )
         return found
 
     def with_portal_status(self) -> Self:

@@ -44,6 +44,8 @@ def contact_list(request: StaffRequest) -> HttpResponse:
         has_newer, has_older = is_pk(before), len(page) > PAGE
         page = page[:PAGE]
 
+    is_all = not (before or after or has_older)
+
     def url(**where: int) -> str:
         return f"?{urlencode({'q': query} | where)}" if query else f"?{urlencode(where)}"
 
@@ -52,7 +54,7 @@ def contact_list(request: StaffRequest) -> HttpResponse:
         "contacts": page,
         "prev_url": url(after=page[0].pk) if page and has_newer else "",
         "next_url": url(before=page[-1].pk) if page and has_older else "",
-        "count": _found(request).order_by()[: COUNTED + 1].count(),
+        "count": len(page) if is_all else _found(request).order_by()[: COUNTED + 1].count(),
         "counted": COUNTED,
     }
     return render(request, "accounts/dashboard/contact_list.html", context)

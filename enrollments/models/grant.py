@@ -81,7 +81,7 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         self.grant_many(contact_ids=[contact.pk], offer=offer, **terms)
         return self.filter(contact=contact, offer=offer, revoked_at=None).latest("pk")
 
-    @transaction.atomic
+    @transaction.atomic(savepoint=False)
     def grant_many(
         self, *, contact_ids: Collection[int], offer: Offer, **terms: Unpack[Terms]
     ) -> dict[int, Outcome]:
@@ -101,7 +101,7 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         # In id order, so that overlapping batches queue up instead of deadlocking; and locked
         # before we look, so that two sources at the same moment see each other.
         ids = list(
-            Contact.objects.filter(pk__in=contact_ids)
+            Contact.objects.filter(pk__any_of=contact_ids)
             .order_by("pk")
             .select_for_update(no_key=True)
             .values_list("pk", flat=True)
@@ -130,10 +130,28 @@ class GrantQuerySet(models.QuerySet["Grant"]):
 
         An ended grant counts where `ends` has a date for its contact: it is set, not made anew.
         """
-        of_offer = self.filter(offer=offer, contact__in=ids, revoked_at=None)
-        dated = [pk for pk in ids if pk in ends]
-        counted = of_offer.filter(Q(ends_at=None) | Q(ends_at__gt=now()) | Q(contact__in=dated))
-        return set(counted.values_list("contact_id", flat=True))
+        with connection.cursor() as cursor:
+            # From the contacts to their grants: the other way it would read all grants of the offer.
+            cursor.execute(
+                """
+                SELECT asked.contact_id
+                FROM unnest(%(contacts)s::bigint[], %(dated)s::boolean[]) AS asked (contact_id, is_dated)
+                CROSS JOIN LATERAL (
+                    SELECT FROM enrollments_grant AS held
+                    WHERE held.contact_id = asked.contact_id AND held.offer_id = %(offer)s
+                      AND held.revoked_at IS NULL
+                      AND (asked.is_dated OR held.ends_at IS NULL OR held.ends_at > %(at)s)
+                    LIMIT 1
+                ) AS held
+                """,
+                {
+                    "contacts": ids,
+                    "dated": [pk in ends for pk in ids],
+                    "offer": offer.pk,
+                    "at": now(),
+                },
+            )
+            return {pk for (pk,) in cursor.fetchall()}
 
     def _redate(
         self, ends: Ends, until: Until, *, offer: Offer, later_only: bool, terms: Terms

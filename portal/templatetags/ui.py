@@ -5,6 +5,7 @@ Everything else is a file in templates/components. The style guide shows them al
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -185,6 +186,7 @@ def breadcrumb(*items: Text) -> dict[str, Any]:
 
 
 @register.simple_tag
+@cache  # a page has dozens of them, the sheet of drawings one address
 def icon(name: str) -> SafeString:
     """A drawing from static/img/icons.svg. Screen readers skip it: put a text beside it."""
     return format_html(
@@ -217,6 +219,20 @@ def initials(name: object) -> str:
 def cover(title: object) -> int:
     """A number from 1 to 8 that a title keeps forever: it chooses the colors of its cover."""
     return crc32(str(title).encode()) % COVERS + 1
+
+
+@register.simple_tag
+def state(word: object) -> SafeString:
+    """The badge of a state: components/state.html for lists, where a template per cell is too slow."""
+    return format_html('<span class="badge badge--{}">{}</span>', tone(word), state_label(word))
+
+
+@register.simple_tag
+def avatar(name: object) -> SafeString:
+    """Initials in a circle; the name stands beside it."""
+    return format_html(
+        '<span class="avatar cover--{}" aria-hidden="true">{}</span>', cover(name), initials(name)
+    )
 
 
 # Times

@@ -16,25 +16,26 @@ from django.views.decorators.http import require_POST
 from accounts.decorators import staff_required, student_required
 from accounts.http import StaffRequest, StudentRequest
 from accounts.models import Contact
-from enrollments.shelf import Book, shelf
+from enrollments.shelf import desk
 from notifications.models import Message, State
 from offers.models import Course
 from portal.events import Name
 from portal.models import Event, Job, Outbox
 
+BOOKS = 12  # on the home; the rest is one click away
 CHART_DAYS = 28
 
 
 @student_required
 def home(request: StudentRequest) -> HttpResponse:
     """Continue where you stopped, and everything that is yours."""
-    books = shelf(request.contact)
-    current = max((book for book in books if book.is_unfinished), key=_last_opened, default=None)
-    return render(request, "portal/student/home.html", {"current": current, "books": books})
-
-
-def _last_opened(book: Book) -> float:
-    return book.last_lesson_at.timestamp() if book.last_lesson_at else 0
+    books = desk(request.contact, limit=BOOKS + 1)
+    context = {
+        "current": next((book for book in books if book.is_unfinished), None),
+        "books": books[:BOOKS],
+        "has_more": len(books) > BOOKS,
+    }
+    return render(request, "portal/student/home.html", context)
 
 
 @staff_required()

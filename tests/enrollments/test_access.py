@@ -13,6 +13,7 @@ from django.utils.timezone import now
 
 from enrollments import access
 from enrollments.models import Enrollment, Grant
+from enrollments.shelf import shelf
 
 
 def switch_off(bob, course):
@@ -65,6 +66,7 @@ def test_the_explanation_agrees_with_the_gate_and_with_the_page(bob, alice, logi
     verdict = access.verdict(bob, course)
     assert verdict.allowed is opens
     assert access.open_courses(bob).exists() is opens
+    assert bool(shelf(bob)) is opens, "the shelf says by hand what the gate says"
     assert code in [reason.code for reason in verdict.reasons]
     assert all(
         reason.text.endswith(".") or "refund" in reason.text or "shared" in reason.text

@@ -207,7 +207,7 @@ def test_grants_of_many_take_a_constant_number_of_statements(school, django_asse
     offer = make.offer()
     few = [make.contact() for _ in range(3)]
     many = [make.contact() for _ in range(40)]
-    with django_assert_num_queries(9) as first:
+    with django_assert_num_queries(7) as first:
         grant_all(few, offer)
     with django_assert_num_queries(len(first)):
         grant_all(many, offer)
