@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from anymail.exceptions import AnymailRecipientsRefused
+from anymail.exceptions import AnymailError, AnymailRecipientsRefused
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
@@ -92,6 +92,9 @@ def deliver(pk: int) -> None:
             AnymailRecipientsRefused,
         ) as error:
             _refused(message, error)
+        except (OSError, smtplib.SMTPException, AnymailError) as error:
+            logger.warning("%s was not sent: %s", message, error)
+            message.fail(f"{type(error).__name__}: {error}")
         except Exception as error:
             # Whatever it is, the row must say so and come again; the worker goes on with the next.
             logger.exception("%s was not sent", message)

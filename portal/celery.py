@@ -43,7 +43,8 @@ app.conf.update(
 )
 app.autodiscover_tasks(["portal", "notifications"])
 
-QUEUES = ("login", "bulk")  # a login link never waits behind ten thousand welcomes
+# Queues, in the order a worker should name them: "login" first, so that a login link never waits
+# behind ten thousand welcomes, then "jobs", then "bulk".
 
 
 @worker_init.connect

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
@@ -26,11 +27,10 @@ logger = logging.getLogger(__name__)
 TICK = 1.0  # seconds
 SWEEP = 3600.0  # seconds between two sweeps of what is merely old
 
-# Every row that waits, and who works it off.
-LINES: list[tuple[Callable[[], WaitingQuerySet], Callable[[int], None]]] = [  # type: ignore[type-arg]
-    (Message.objects.all, mail.deliver),
-    (Job.objects.all, jobs.run),
-]
+TAKEN_OVER = 3  # a row handed over so often without effect: the workers may be gone
+
+
+type Line = Callable[[], WaitingQuerySet[Any]]
 
 
 class Crew:
@@ -41,7 +41,7 @@ class Crew:
         self.room = threads * 8
         self.in_hand: dict[tuple[type, int], Future[None]] = {}
 
-    def take(self, rows: WaitingQuerySet, work: Callable[[int], None]) -> bool:  # type: ignore[type-arg]
+    def take(self, rows: WaitingQuerySet[Any], work: Callable[[int], None]) -> bool:
         """Take as many of `rows` in hand as there is room for; whether there were any."""
         self.in_hand = {key: future for key, future in self.in_hand.items() if not future.done()}
         found = False
@@ -64,8 +64,12 @@ class Clock:
     swept_at: float = field(default=-SWEEP)
 
     def __post_init__(self) -> None:
-        self.bulk = Crew("bulk", threads=settings.CLOCK_THREADS)
+        # Every row that waits, who works it off, and the threads for it when it is not urgent.
         self.login = Crew("login", threads=2)
+        self.lines: list[tuple[Line, Callable[[int], None], Crew]] = [
+            (Message.objects.all, mail.deliver, Crew("bulk", threads=settings.CLOCK_THREADS)),
+            (Job.objects.all, jobs.run, Crew("jobs", threads=1)),
+        ]
 
     def run(self) -> None:
         """Tick until stopped. PostgreSQL may go and come back meanwhile."""
@@ -77,7 +81,7 @@ class Clock:
                 close_old_connections()
                 more = False
             self.stopped.wait(0.05 if more else TICK)
-        for crew in (self.login, self.bulk):
+        for crew in (self.login, *(crew for _rows, _work, crew in self.lines)):
             crew.pool.shutdown(cancel_futures=True)
 
     def run_once(self) -> None:
@@ -86,9 +90,9 @@ class Clock:
         more = True
         while more:
             more = events.dispatch() > 0
-            for rows, work in LINES:
+            for rows, work, _crew in self.lines:
                 more |= rows().hand_over() > 0
-                for row in rows().due().urgent_first() if broker_is_away() else ():
+                for row in ours(rows().due().urgent_first()):
                     work(row.pk)
                     more = True
 
@@ -97,17 +101,12 @@ class Clock:
         close_old_connections()
         self.beat()
         more = events.dispatch() == events.BATCH
-        for rows, work in LINES:
-            more |= rows().hand_over() > 0 or self.work_off(rows(), work)
+        for rows, work, crew in self.lines:
+            more |= rows().hand_over() > 0
+            due = ours(rows().due().urgent_first().only("pk", "priority"))
+            more |= self.login.take(due.filter(priority=0), work)
+            more |= crew.take(due.filter(priority__gt=0), work)
         return more
-
-    def work_off(self, rows: WaitingQuerySet, work: Callable[[int], None]) -> bool:  # type: ignore[type-arg]
-        """Do due rows here, unless they lie in the queue of a broker that lives; whether there were any."""
-        if not broker_is_away():
-            return False
-        due = rows.due().urgent_first().only("pk", "priority")
-        to_login = self.login.take(due.filter(priority=0), work)
-        return self.bulk.take(due.filter(priority__gt=0), work) or to_login
 
     def beat(self) -> None:
         """Say that a clock runs, and once an hour delete what is merely old."""
@@ -117,9 +116,14 @@ class Clock:
             Session.objects.filter(expire_date__lt=now()).delete()
 
 
-def broker_is_away() -> bool:
-    """Whether there is no broker, or none that answers: then the rows are ours to work off."""
-    return not settings.CELERY_BROKER_URL or circuit.is_open
+def ours(due: WaitingQuerySet[Any]) -> WaitingQuerySet[Any]:
+    """Which due rows the clock works off itself: all without a broker that answers.
+
+    With one, those that were handed over again and again, for nobody seems to take them.
+    """
+    if not settings.CELERY_BROKER_URL or circuit.is_open:
+        return due
+    return due.filter(handovers__gte=TAKEN_OVER)
 
 
 def _in_thread(work: Callable[[int], None], pk: int) -> None:

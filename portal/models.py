@@ -86,6 +86,7 @@ class Job(Waiting):
     """Long work in short slices: what, and how far it is."""
 
     task = "portal.tasks.run_job"
+    queue = "jobs"
 
     kind = models.CharField(max_length=40)  # a name registered with portal.jobs
     key = models.CharField(max_length=120, unique=True)  # what makes asking twice harmless

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import cast
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -12,5 +13,5 @@ class StaticFiles(CompressedManifestStaticFilesStorage):
 
     @cache  # noqa: B019 -- there is one storage, and it lives as long as the process
     def url(self, name: str | None, force: bool = False) -> str:
-        address: str = super().url(name, force)
+        address: str = super().url(cast(str, name), force)
         return address

@@ -67,7 +67,7 @@ class WaitingQuerySet[Row: "Waiting"](models.QuerySet[Row]):
             rows = list(due.select_for_update(skip_locked=True)[:limit])
             self._leave_alone([row.pk for row in rows])
         for place, row in enumerate(rows):
-            if not publish(row.task, row.pk, queue="bulk" if row.priority else "login"):
+            if not publish(row.task, row.pk, queue=row.queue if row.priority else "login"):
                 left = [row.pk for row in rows[place:]]
                 self.model._default_manager.filter(pk__in=left).update(handed_until=None)
                 return place
@@ -90,6 +90,7 @@ class Waiting(models.Model):
     """The columns of a row that waits. Its state begins as "waiting"; the others are its model's own."""
 
     task: ClassVar[str]  # the name of the Celery task that works it off, given its pk
+    queue: ClassVar[str] = "bulk"  # where it waits for a worker, unless it is urgent
 
     state = models.CharField(max_length=12, default="waiting")
     priority = models.PositiveSmallIntegerField(default=5)  # 0: somebody is waiting at the door

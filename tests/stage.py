@@ -288,7 +288,7 @@ class Stage:
             "portal",
             "worker",
             "--queues",
-            "login,bulk",
+            "login,jobs,bulk",
             "--concurrency",
             "2",
         ]

@@ -9,6 +9,8 @@ import make
 import pytest
 from stage import Stage, Visitor, wait_until
 
+from accounts.models import Link
+from accounts.models.link import Purpose
 from notifications.models import Message, State
 
 WORKERS = 2  # processes of one worker
@@ -110,3 +112,20 @@ def test_a_grant_nobody_was_nudged_about_is_found(stage: Stage):
     stage.worker()
     wait_until(sent)
     assert mails(stage) == {address: 1}
+
+
+def test_a_login_link_overtakes_the_welcomes(stage: Stage):
+    stage.redis()
+    stage.clock(CELERY_BROKER_URL=stage.broker)
+    stage.admit(100, make.offer())
+    student = make.student()
+    with stage.queue() as queue:
+        wait_until(lambda: queue.llen("bulk") >= 100)
+        Link.objects.mail_to(student.user, purpose=Purpose.RESET)
+        wait_until(lambda: queue.llen("login"))
+
+    stage.worker()
+
+    wait_until(lambda: stage.post.to(student.email))
+    before = [letter.to for letter in stage.post.letters].index(student.email)
+    assert before < 10, "all of them were in the queue before it"

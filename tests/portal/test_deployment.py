@@ -90,7 +90,9 @@ def test_web_worker_and_clock_are_one_image_with_the_commands_of_the_readme():
     assert "gunicorn --config python:portal.server portal.wsgi" in readme
     assert COMPOSE["web"]["command"].startswith("gunicorn --config python:portal.server")
     assert COMPOSE["web"]["command"].endswith("portal.wsgi")
-    assert COMPOSE["worker"]["command"].startswith("celery --app portal worker --queues login,bulk")
+    assert COMPOSE["worker"]["command"].startswith(
+        "celery --app portal worker --queues login,jobs,bulk"
+    )
     assert COMPOSE["clock"]["command"] == "python manage.py clock"
     for name in ("web", "worker", "clock"):
         assert COMPOSE[name]["depends_on"]["migrate"] == {

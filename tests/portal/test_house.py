@@ -138,3 +138,16 @@ def test_the_clock_does_what_is_due_once_and_returns(transactional_db, mailoutbo
     assert Heartbeat.objects.get().name == "clock"
     call_command("clock", once=True)
     assert len(mailoutbox) == 1
+
+
+def test_the_clock_takes_over_what_no_worker_takes(db, settings):
+    from notifications.models import Message
+    from portal.clock import ours
+
+    settings.CELERY_BROKER_URL = "redis://nobody.example:6379/0"
+    fresh, stuck = (
+        Message.objects.create(key=str(n), kind="access", cause="x", handovers=n) for n in (0, 3)
+    )
+    assert list(ours(Message.objects.due())) == [stuck]
+    settings.CELERY_BROKER_URL = ""
+    assert set(ours(Message.objects.due())) == {fresh, stuck}

@@ -107,7 +107,7 @@ class Command(BaseCommand):
             lines.append("  Mail       leaves by the server that the environment names")
         lines += ["", *_logins(), ""]
         if settings.CELERY_BROKER_URL:
-            lines += ["Start a worker: uv run celery -A portal worker -Q login,bulk", ""]
+            lines += ["Start a worker: uv run celery -A portal worker -Q login,jobs,bulk", ""]
         lines.append("Ctrl-C stops everything.")
         self.say("\n".join(lines))
 
