@@ -5,24 +5,19 @@ Knows spellings, formats and what a cell may hold; nothing of contacts, offers o
 
 from __future__ import annotations
 
-import codecs
-import csv
 import io
 import re
 import unicodedata
-import zipfile
-import zlib
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import Enum
 from functools import lru_cache, partial
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple, Protocol
-from xml.etree.ElementTree import ParseError
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -32,15 +27,19 @@ from django.utils.formats import number_format
 from django.utils.text import Truncator
 from django.utils.translation import get_supported_language_variant
 from django.utils.translation import gettext as _
-from openpyxl import load_workbook
+
+from enrollments.tables import (
+    MAX_COLUMNS,
+    CsvTable,
+    FileRefused,
+    Table,
+    XlsxTable,
+    opened,
+    too_wide,
+)
 
 MAX_ROWS = 50_000
 MAX_BYTES = 10 * 1024**2
-MAX_COLUMNS = 200
-MAX_UNPACKED = 100 * 1024**2  # bytes of an XLSX, all its parts together
-MAX_RATIO = 100  # unpacked to packed
-LAST_ROW = 1_048_576  # of any XLSX
-OLD_EXCEL = b"\xd0\xcf\x11\xe0"  # also an XLSX with a password
 
 # Header spellings. Case, accents, spaces and punctuation do not count.
 SPELLINGS = {
@@ -63,10 +62,6 @@ SPELLINGS = {
     "external_id": ("External ID", "Contact ID"),
     "password": ("Password", "Senha", "Contraseña"),  # refused
 }
-
-
-class FileRefused(Exception):
-    """Nothing of this file can be imported. The message is for the person who chose it."""
 
 
 class Blank(Enum):
@@ -174,14 +169,16 @@ def open_sheet(
     Raises FileRefused. A header with no rows below is fine. A file object must be seekable
     and stays open.
     """
-    with _opened(source) as file:
+    with opened(source) as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         start = file.read(16)
     if size > max_bytes:
         reason = _("The file is larger than %(limit)s. Split it and import the parts one by one.")
         raise FileRefused(reason % {"limit": filesizeformat(max_bytes)})
-    table = XlsxTable(source) if start.startswith(b"PK\3\4") else CsvTable(source, start)
+    table = (
+        XlsxTable(source) if start.startswith(b"PK\3\4") else CsvTable(source, start, knows=_knows)
+    )
     with closing(_filled(table)) as records:
         header_number, header = next(records, (0, []))
         if not header:
@@ -210,10 +207,14 @@ def _key(title: str) -> str:
 FIELDS = {_key(title): field for field, titles in SPELLINGS.items() for title in titles}
 
 
+def _knows(title: str) -> bool:
+    return _key(title) in FIELDS
+
+
 def _understood(header: list[str]) -> dict[str, list[int]]:
     """Which columns hold which field of Row, in the order of CLEAN. Raises FileRefused."""
     if len(header) > MAX_COLUMNS:
-        raise _too_wide()
+        raise too_wide()
     found: dict[str, int] = {}
     for index, title in enumerate(header):
         field = FIELDS.get(_key(title))
@@ -243,11 +244,6 @@ def _understood(header: list[str]) -> dict[str, list[int]]:
     named = [found[part] for part in parts if part in found]
     places = {field: [index] for field, index in found.items()} | {"name": named}
     return {field: places[field] for field in CLEAN if places.get(field)}
-
-
-def _too_wide() -> FileRefused:
-    reason = _("The file has more than %(limit)s columns. Delete those that are not needed.")
-    return FileRefused(reason % {"limit": MAX_COLUMNS})
 
 
 def _taker(indexes: list[int]) -> Callable[[list[str]], str]:
@@ -415,184 +411,3 @@ CLEAN: dict[str, Callable[[str], Any]] = {
     "language": _language,
     "external_id": partial(_line, limit=100),
 }
-
-
-# The formats
-
-
-class Table(Protocol):
-    """A grid of text in some format."""
-
-    encoding: str
-    delimiter: str
-
-    def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Every row with its number, blank ones too. Raises FileRefused where it is broken."""
-
-
-@contextmanager
-def _opened(source: Path | BinaryIO) -> Iterator[BinaryIO]:
-    """The file from its beginning. A path is closed afterwards, a file object is not."""
-    if isinstance(source, Path):
-        with source.open("rb") as file:
-            yield file
-    else:
-        source.seek(0)
-        yield source
-
-
-class CsvTable:
-    """Text with one of a few delimiters."""
-
-    def __init__(self, source: Path | BinaryIO, start: bytes) -> None:
-        self.source = source
-        with _opened(source) as file:
-            self.encoding = _encoding(file, start)
-        with self._text() as text:
-            declared = re.fullmatch(r'"?sep=([,;\t|])"?[\r\n]*', text.readline(16), re.IGNORECASE)
-        self.preamble = 1 if declared else 0
-        self.delimiter = declared[1] if declared else max(",;\t", key=self._fit)
-
-    def _fit(self, delimiter: str) -> tuple[int, int]:
-        """How well it cuts the header: into fields we know, into fields at all.
-
-        (csv.Sniffer takes a letter of the header for the delimiter where there is one column.)
-        """
-        with self._text() as text:
-            start = io.StringIO(text.read(20_000), newline="")
-        header = next(filter(any, csv.reader(start, delimiter=delimiter)), [])
-        return (sum(_key(title) in FIELDS for title in header), len(header))
-
-    def records(self) -> Iterator[tuple[int, list[str]]]:
-        """See Table. Strict about quotation marks: one too many would swallow the rows below."""
-        number = self.preamble
-        with self._text() as text:
-            if self.preamble:
-                text.readline()
-            reader = csv.reader(text, delimiter=self.delimiter, skipinitialspace=True, strict=True)
-            try:
-                for cells in reader:
-                    number += 1
-                    yield number, cells
-            except csv.Error as error:
-                reason = _(
-                    "Row %(row)s has a quotation mark that is not closed or stands in the wrong "
-                    "place. Correct it and choose the file again."
-                )
-                raise FileRefused(reason % {"row": number + 1}) from error
-
-    @contextmanager
-    def _text(self) -> Iterator[io.TextIOWrapper]:
-        with _opened(self.source) as file:
-            text = io.TextIOWrapper(file, self.encoding, newline="")
-            try:
-                yield text
-            finally:
-                text.detach()
-
-
-def _encoding(file: BinaryIO, start: bytes) -> str:
-    """The first of utf-8-sig, utf-16 (with its mark) and cp1252 that fits. Raises FileRefused."""
-    marked = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if start.startswith(OLD_EXCEL):
-        reason = _("The file is an old Excel file or has a password. Save it as XLSX without one.")
-        raise FileRefused(reason)
-    if b"\0" in start and not marked:
-        raise FileRefused(_("The file is neither CSV nor XLSX. Save it as “CSV UTF-8” or XLSX."))
-    for encoding in ["utf-16"] if marked else ["utf-8-sig", "cp1252"]:
-        position = _misfit(file, encoding)
-        if position is None:
-            return encoding
-        file.seek(0)
-        before = file.read(position)
-        if encoding == "utf-8-sig" and before.isascii():
-            continue  # nothing says that it is UTF-8
-        break
-    lines = re.findall("\r\n|\r|\n", before.decode(encoding, "ignore"))
-    reason = _(
-        "Line %(line)s has characters that cannot be read. "
-        "Save the file as “CSV UTF-8” and choose it again."
-    )
-    raise FileRefused(reason % {"line": len(lines) + 1})
-
-
-def _misfit(file: BinaryIO, encoding: str) -> int | None:
-    """Position of the first byte that is not in `encoding`; None if there is none."""
-    decoder = codecs.getincrementaldecoder(encoding)()
-    file.seek(0)
-    try:
-        while chunk := file.read(1 << 16):
-            decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        return file.tell() - len(error.object) + error.start
-    return None
-
-
-class XlsxTable:
-    """The first sheet of a workbook, as openpyxl streams it."""
-
-    encoding = delimiter = ""
-
-    def __init__(self, source: Path | BinaryIO) -> None:
-        """Look at the sizes before anything is unpacked."""
-        self.source = source
-        with _opened(source) as file, _refusing_broken():
-            parts = zipfile.ZipFile(file).infolist()
-        unpacked = sum(part.file_size for part in parts)
-        packed = sum(part.compress_size for part in parts)
-        if unpacked > MAX_UNPACKED or unpacked > MAX_RATIO * packed:
-            reason = _(
-                "The file is far larger inside than a members file needs. "
-                "Copy its cells into a new workbook and choose that."
-            )
-            raise FileRefused(reason)
-
-    def records(self) -> Iterator[tuple[int, list[str]]]:
-        """See Table."""
-        with _opened(self.source) as file, _refusing_broken():
-            workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
-            sheet = workbook.worksheets[0]
-            sheet.reset_dimensions()  # what a file says about its size may be false
-            for number, values in enumerate(sheet.iter_rows(values_only=True), 1):
-                if number > LAST_ROW:
-                    raise ValueError(number)
-                if any(value is not None for value in values[MAX_COLUMNS:]):
-                    raise _too_wide()
-                yield number, [_as_text(value) for value in values[:MAX_COLUMNS]]
-
-
-# What zipfile, the XML parser and openpyxl were seen to raise over broken files.
-BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    ParseError,
-    AttributeError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-
-
-@contextmanager
-def _refusing_broken() -> Iterator[None]:
-    try:
-        yield
-    except BROKEN as error:
-        reason = _("The file cannot be read. Open it in a spreadsheet and save it as XLSX again.")
-        raise FileRefused(reason) from error
-
-
-def _as_text(value: object) -> str:
-    """A cell as a CSV would have it: whole numbers without a point, dates as yyyy-mm-dd."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return str(value.date())
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

@@ -13,8 +13,9 @@ import pytest
 from django.utils import translation
 from openpyxl import Workbook
 
-from enrollments import members_file
-from enrollments.members_file import BLANK, FileRefused, Problem, Row, Sheet, open_sheet
+from enrollments import tables
+from enrollments.members_file import BLANK, Problem, Row, Sheet, open_sheet
+from enrollments.tables import FileRefused
 
 
 @pytest.fixture(autouse=True)
@@ -776,7 +777,7 @@ def test_a_broken_workbook_is_refused(content: bytes) -> None:
 
 
 def test_rows_beyond_the_last_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(members_file, "LAST_ROW", 1_000)  # that of Excel takes a second to reach
+    monkeypatch.setattr(tables, "LAST_ROW", 1_000)  # that of Excel takes a second to reach
     rows = HEADER + '<row r="99999999999"><c><v>1</v></c></row>'
     assert refusal_of(package(rows, strings=STRINGS)).startswith("The file cannot be read.")
 
@@ -796,8 +797,8 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked() -> None:
 
 
 def test_a_workbook_that_is_large_inside_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert members_file.MAX_UNPACKED == 100 * 1024**2
-    monkeypatch.setattr(members_file, "MAX_UNPACKED", 10_000)
+    assert tables.MAX_UNPACKED == 100 * 1024**2
+    monkeypatch.setattr(tables, "MAX_UNPACKED", 10_000)
     assert refusal_of(workbook(["Email"])) == TOO_LARGE_INSIDE
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from django.core.management.base import CommandParser
 
 from enrollments.importing import Report, import_members
-from enrollments.members_file import FileRefused, open_sheet
+from enrollments.members_file import open_sheet
 from enrollments.shell import find_offer
+from enrollments.tables import FileRefused
 from portal.commands import PortalCommand, refuse
 
 
