@@ -9,7 +9,7 @@ ENV PYTHONUNBUFFERED=1 \
     VAR_DIR=/var/portal
 
 RUN pip install --no-cache-dir uv && useradd --system --create-home portal \
-    && mkdir -p /var/portal && chown portal /var/portal
+    && mkdir -p /var/portal/media && chown -R portal /var/portal
 
 WORKDIR /portal
 COPY pyproject.toml .python-version README.md ./
@@ -17,7 +17,7 @@ RUN uv sync --no-dev --no-cache
 
 COPY . .
 # Static files are hashed into the image: no volume, and nothing to do at the start.
-RUN STATIC_ROOT=/portal/static.built python manage.py collectstatic --noinput
+RUN SECRET_KEY=of-the-build VAR_DIR=/tmp/build STATIC_ROOT=/portal/static.built python manage.py collectstatic --noinput
 
 ENV STATIC_ROOT=/portal/static.built
 USER portal

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts.models import User
+from portal.context import client_address
 
 
 class Adapter(DefaultAccountAdapter):
@@ -22,6 +23,10 @@ class Adapter(DefaultAccountAdapter):
         if isinstance(user, User) and user.is_staff:
             return reverse("portal:dashboard")
         return reverse("portal:home")
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The address our own log sees. Without any, all such requests share one limit."""
+        return client_address(request) or "0.0.0.0"  # noqa: S104 -- stands for nobody
 
     def set_password(self, user: AbstractBaseUser, password: str) -> None:
         """Through our own verb, which ends other sessions and has the person told."""

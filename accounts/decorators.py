@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, cast
+from typing import Concatenate, cast
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
@@ -48,7 +48,7 @@ def student_required[**P](
     @wraps(view)
     def door(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         user = request.user
-        if not isinstance(user, User) or user.contact is None:
+        if not isinstance(user, User) or user.contact is None or user.contact.is_blocked:
             if isinstance(user, User) and user.is_staff and request.method == "GET":
                 return redirect("portal:dashboard")
             raise PermissionDenied
@@ -58,9 +58,3 @@ def student_required[**P](
         return view(student, *args, **kwargs)
 
     return cast("View[P]", door)
-
-
-def database_free[**P](view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
-    """Mark a view that must answer while PostgreSQL is away: the school is not looked up for it."""
-    cast(Any, view).database_free = True
-    return view

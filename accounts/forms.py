@@ -48,14 +48,21 @@ class ContactForm(forms.ModelForm[Contact]):
         if self.instance.pk:
             names = self.instance.tags.values_list("name", flat=True)
             self.fields["tag_names"].initial = ", ".join(names)
-            if self.instance.login:
+            if self.instance.login and self.instance.login.is_staff:
                 self.fields["email"].disabled = True
-                self.fields["email"].help_text = _("People with a login change it themselves.")
+                self.fields["email"].help_text = _("Of staff, who log in with it.")
+            elif self.instance.login:
+                self.fields["email"].help_text = _(
+                    "They log in with it. A new address logs them out and ends links sent to the old one."
+                )
 
     def clean_email(self) -> str:
         """One spelling per address, so that case makes no second person."""
         email = normalize_email(self.cleaned_data["email"])
-        if Contact.objects.filter(email=email).exclude(pk=self.instance.pk).exists():
+        taken = Contact.objects.filter(email=email).exclude(pk=self.instance.pk).exists()
+        if self.instance.pk and not taken:  # a login follows its contact, and must find room
+            taken = User.objects.filter(email=email).exclude(contact=self.instance.pk).exists()
+        if taken:
             raise ValidationError(_("There is a contact with this address already."))
         return email
 
@@ -74,6 +81,7 @@ class ContactForm(forms.ModelForm[Contact]):
         fields = {name: self.cleaned_data[name] for name in self.Meta.fields}
         if self.instance.pk:
             contact = Contact.objects.get(pk=self.instance.pk)
+            contact.change_email(fields.pop("email"))
             contact.change(**fields)
         else:
             contact = Contact.objects.add(**fields)

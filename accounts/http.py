@@ -12,6 +12,11 @@ def is_pk(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 19
 
 
+def asked(request: HttpRequest) -> str:
+    """What was typed into a search: without the NUL that PostgreSQL refuses in text."""
+    return request.GET.get("q", "").replace("\0", "").strip()
+
+
 def posted(request: HttpRequest) -> QueryDict | None:
     """What a form is bound to: the data of a POST, be it empty, and nothing otherwise."""
     return request.POST if request.method == "POST" else None

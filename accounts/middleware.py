@@ -42,10 +42,9 @@ class LocaleMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> None:
-        if not getattr(view, "database_free", False):
-            # SimpleLazyObject hides from isinstance: wake the user before asking who it is.
-            bool(request.user.is_authenticated)
-            localize(request)
+        # SimpleLazyObject hides from isinstance: wake the user before asking who it is.
+        bool(request.user.is_authenticated)
+        localize(request)
 
 
 class LoginRequiredMiddleware(auth.LoginRequiredMiddleware):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Case, Exists, OuterRef, QuerySet, Value, When
 from django.utils.formats import date_format
-from django.utils.timezone import localtime
+from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 
 from accounts.models import Contact
@@ -17,6 +17,12 @@ from offers.models import Course, Lesson
 def opening_grants(contact: Contact) -> QuerySet[Grant]:
     """The grants that open a course to `contact`, for a subquery whose outer row is the course."""
     return Grant.objects.opening().filter(contact=contact, offer__inclusions__course=OuterRef("pk"))
+
+
+def coming_grants(contact: Contact) -> QuerySet[Grant]:
+    """What `contact` was given for a later day, the soonest first."""
+    coming = Grant.objects.held().filter(contact=contact, starts_at__gt=now(), suspended_at=None)
+    return coming.select_related("offer").order_by("starts_at", "pk")
 
 
 def open_courses(contact: Contact) -> QuerySet[Course]:
@@ -30,6 +36,20 @@ def open_courses(contact: Contact) -> QuerySet[Course]:
 def open_lessons(contact: Contact) -> QuerySet[Lesson]:
     """The lessons `contact` may open now."""
     return Lesson.objects.filter(module__course__in=open_courses(contact))
+
+
+def with_portal_status(contacts: QuerySet[Contact]) -> QuerySet[Contact]:
+    """Adds `portal_status`: blocked, joined (was in), invited (mail queued), active (holds a grant) or none."""
+    holds = Exists(Grant.objects.held().filter(contact=OuterRef("pk")))
+    return contacts.annotate(
+        portal_status=Case(
+            When(blocked_at__isnull=False, then=Value("blocked")),
+            When(joined_at__isnull=False, then=Value("joined")),
+            When(invited_at__isnull=False, then=Value("invited")),
+            When(holds, then=Value("active")),
+            default=Value("none"),
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -132,7 +152,9 @@ def _about_grant(grant: Grant) -> Reason:
                 "offer": offer,
                 "day": day(grant.starts_at),
             }
-            return Reason("grant_not_started", text, _("Wait, or grant the offer from today."))
+            return Reason(
+                "grant_not_started", text, _("Wait, or revoke it and grant the offer from today.")
+            )
         case "live" if grant.offer.status == "draft":
             text = _("“%(offer)s” is granted, but the offer is a draft.") % {"offer": offer}
             return Reason("offer_draft", text, _("Publish the offer."))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import transaction
 from django.db.models import prefetch_related_objects
 from django.forms import BoundField
@@ -14,9 +15,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Contact
+from enrollments.members_file import FIRST_DAY, LAST_DAY
 from enrollments.models import Grant, Outcome
 from offers.models import Offer
 from portal.models import School
+
+
+def day_field(**options: Any) -> forms.DateField:
+    """A date that can be meant: a typing error like 0026 or 9999 is refused with a sentence."""
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    limits = [MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)]
+    return forms.DateField(required=False, widget=widget, validators=limits, **options)
 
 
 @dataclass(frozen=True)
@@ -34,12 +43,7 @@ class Choice:
 class GrantForm(forms.Form):
     """Staff give one contact access by hand: one or several offers, each with its last day."""
 
-    starts_on = forms.DateField(
-        label=gettext_lazy("Starts on"),
-        required=False,
-        help_text=gettext_lazy("Empty: now."),
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )
+    starts_on = day_field(label=gettext_lazy("Starts on"), help_text=gettext_lazy("Empty: now."))
     note = forms.CharField(
         label=gettext_lazy("Note"),
         required=False,
@@ -60,11 +64,9 @@ class GrantForm(forms.Form):
         today = self.school.today()
         for offer in self.offers:
             self.fields[f"offer_{offer.pk}"] = forms.BooleanField(label=offer.title, required=False)
-            self.fields[f"ends_on_{offer.pk}"] = forms.DateField(
+            self.fields[f"ends_on_{offer.pk}"] = day_field(
                 label=_("Last day of %(offer)s") % {"offer": offer},
-                required=False,
                 initial=offer.default_end(today),
-                widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
             )
 
     def choices(self) -> Iterator[Choice]:

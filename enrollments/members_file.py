@@ -267,7 +267,7 @@ _plain_email = re.compile(
 _day_first = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})").fullmatch
 _year_first = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})").fullmatch
 NO_END = {"-", "\N{EN DASH}", "\N{EM DASH}", "\N{MINUS SIGN}"}  # as spreadsheets correct it
-YEARS = range(1900, 3000)
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)  # of what can be meant
 MAX_EMAIL = 254
 
 
@@ -356,14 +356,14 @@ def _date(cell: str) -> date | Blank:
         raise _Unfit(
             _("“%(value)s” in “%(column)s” is no date. Write it as dd/mm/yyyy, like 31/12/2026.")
         )
-    if day.year not in YEARS:
+    if not FIRST_DAY <= day <= LAST_DAY:
         raise _Unfit(
             _(
                 "The year of “%(value)s” in “%(column)s” is out of reach. Write one from %(first)s "
                 "to %(last)s; access without an end is written as -."
             ),
-            first=YEARS[0],
-            last=YEARS[-1],
+            first=FIRST_DAY.year,
+            last=LAST_DAY.year,
         )
     return day
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from accounts.models import Contact
 from accounts.models.contact import normalize_email
+from enrollments.members_file import FIRST_DAY, LAST_DAY
 from offers.models import Course, Offer
 from portal.commands import refuse
 
@@ -39,7 +40,9 @@ def parse_day(text: str) -> date:
     """dd/mm/yyyy or ISO, always in this sense."""
     for form in ("%d/%m/%Y", "%Y-%m-%d"):
         try:
-            return datetime.strptime(text, form).date()  # noqa: DTZ007 -- a day has no zone
+            day = datetime.strptime(text, form).date()  # noqa: DTZ007 -- a day has no zone
         except ValueError:
             continue
-    raise refuse(f"{text} is not a date: write dd/mm/yyyy or yyyy-mm-dd.")
+        if FIRST_DAY <= day <= LAST_DAY:
+            return day
+    raise refuse(f"{text} is not a date: write dd/mm/yyyy or yyyy-mm-dd, up to the year 2999.")

@@ -72,6 +72,7 @@ class Message(Waiting):
             raise ValueError(f"{self} has nobody to go to")
         return person
 
+    @transaction.atomic
     def end(self, state: str, *, error: str = "", reason: str = "") -> None:
         """Say what became of it, for good. Credentials it would have carried are free again."""
         super().end(state, error=error)
@@ -79,6 +80,7 @@ class Message(Waiting):
         self.save(update_fields=["reason"])
         Contact.release_credentials(by=self.key)
 
+    @transaction.atomic
     def mark_sent(self, *, address: str, subject: str, body: str) -> None:
         """It is at the mail server, word for word as kept here."""
         self.state, self.sent_at, self.reason, self.last_error = State.SENT, now(), "", ""
@@ -94,6 +96,8 @@ class Message(Waiting):
             "lease_until",
         ]
         self.save(update_fields=fields)
+        if self.kind == Kind.ACCESS and self.contact_id:  # of a grant that started later: only now
+            Contact.objects.invite([self.contact_id])
 
     @transaction.atomic
     def replay(self) -> None:

@@ -13,7 +13,19 @@ from offers.models import Course, Lesson, Module, Offer
 from offers.models.course import Status, next_position
 
 
-class _Sluggish[Noun: (Course, Offer)](forms.ModelForm[Noun]):
+class _Careful[Noun: (Course, Module, Lesson, Offer)](forms.ModelForm[Noun]):
+    """A form that writes what it changed, so that an edit never takes back what happened beside it."""
+
+    def save(self, commit: bool = True) -> Noun:
+        """Insert the noun, or update the fields that differ."""
+        if not self.instance.pk:
+            self.instance.save()
+        elif changed := {*self.changed_data, "slug"} & {*(self._meta.fields or ())}:
+            self.instance.save(update_fields=changed)
+        return self.instance
+
+
+class _Sluggish[Noun: (Course, Offer)](_Careful[Noun]):
     """A form whose address field may be left empty: it follows the title then."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,7 +83,7 @@ class OfferForm(_Sluggish[Offer]):
     @transaction.atomic
     def save(self, commit: bool = True) -> Offer:
         """Keep the offer, and include or exclude the courses that changed sides."""
-        self.instance.save()
+        super().save()
         wanted, held = set(self.cleaned_data["courses"]), set(self.instance.courses.all())
         for course in sorted(wanted - held, key=lambda course: course.pk):
             self.instance.include(course)
@@ -89,7 +101,7 @@ class CourseForm(_Sluggish[Course]):
         widgets: ClassVar[dict[str, Any]] = {"description": forms.Textarea(attrs={"rows": 4})}
 
 
-class ModuleForm(forms.ModelForm[Module]):
+class ModuleForm(_Careful[Module]):
     """A module and its place in the course."""
 
     class Meta:
@@ -103,7 +115,7 @@ class ModuleForm(forms.ModelForm[Module]):
             self.initial.setdefault("position", next_position(course.modules.all()))
 
 
-class LessonForm(forms.ModelForm[Lesson]):
+class LessonForm(_Careful[Lesson]):
     """A lesson: its text in Markdown, its video, its module and place."""
 
     class Meta:

@@ -8,24 +8,27 @@ from django.utils.translation import gettext_lazy as _
 # Sources: developers.google.com/youtube/player_parameters, help.vimeo.com "Embed a video"
 PLAYERS = [
     (
-        re.compile(
-            r"https?://(?:www\.|m\.)?youtube\.com/(?:watch\?(?:.*&)?v=|shorts/|embed/|live/)([\w-]{11})"
-        ),
+        r"https?://(?:www\.|m\.)?youtube\.com/(?:watch\?(?:\S*&)?v=|shorts/|embed/|live/)([\w-]{11})",
         "https://www.youtube-nocookie.com/embed/{}",
     ),
-    (re.compile(r"https?://youtu\.be/([\w-]{11})"), "https://www.youtube-nocookie.com/embed/{}"),
+    (r"https?://youtu\.be/([\w-]{11})", "https://www.youtube-nocookie.com/embed/{}"),
+    (  # an unlisted video has a second key
+        r"https?://vimeo\.com/(\d+)/(\w+)",
+        "https://player.vimeo.com/video/{}?h={}",
+    ),
     (
-        re.compile(r"https?://(?:www\.|player\.)?vimeo\.com/(?:video/)?(\d+)"),
+        r"https?://(?:www\.|player\.)?vimeo\.com/(?:video/)?(\d+)",
         "https://player.vimeo.com/video/{}",
     ),
 ]
+REST = r"(?:[?&#][\w=&%.,:+-]*)?"  # a time, a playlist: not ours to keep
 
 
 def player_url(address: str) -> str:
     """The address to put into a frame for the video at `address`; "" if we do not embed it."""
     for pattern, player in PLAYERS:
-        if found := pattern.match(address):
-            return player.format(found[1])
+        if found := re.fullmatch(pattern + REST, address):
+            return player.format(*found.groups())
     return ""
 
 

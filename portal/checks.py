@@ -44,6 +44,12 @@ def _findings() -> Iterator[CheckMessage]:
             hint="Put a proxy with TLS in front and set PORTAL_URL=https://….",
             id="portal.W003",
         )
+    elif not settings.TRUSTED_PROXIES:
+        yield Warning(
+            "TRUSTED_PROXIES is 0: behind a proxy every page would redirect to itself.",
+            hint="Set TRUSTED_PROXIES to the number of proxies of yours in front, usually 1.",
+            id="portal.W005",
+        )
     if not (os.environ.get("EMAIL_URL") or os.environ.get("ANYMAIL_PROVIDER")):
         yield Error(
             "No mail server is set: mails would be written to files that nobody reads.",

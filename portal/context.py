@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import uuid
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -69,11 +70,15 @@ def caused_by(cause: str) -> Iterator[None]:
 
 def client_address(request: HttpRequest) -> str | None:
     """The address the outermost of our TRUSTED_PROXIES saw; what a client claims beyond is not believed."""
+    claimed = request.META.get("REMOTE_ADDR", "")
     if settings.TRUSTED_PROXIES:
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+        hops = request.headers.get("X-Forwarded-For", "").split(",")
         if len(hops) >= settings.TRUSTED_PROXIES:
-            return hops[-settings.TRUSTED_PROXIES] or None
-    return request.META.get("REMOTE_ADDR") or None
+            claimed = hops[-settings.TRUSTED_PROXIES].strip()
+    for text in (claimed, claimed.rpartition(":")[0].strip("[]")):  # some gateways add a port
+        with contextlib.suppress(ValueError):
+            return str(ipaddress.ip_address(text))
+    return None
 
 
 class ContextMiddleware:

@@ -45,7 +45,6 @@ class Name(models.TextChoices):
     PORTAL_INVITED = "portal.invited", _("Invited to the portal")
     PORTAL_JOINED = "portal.joined", _("Joined the portal")
     PORTAL_LOGIN = "portal.login", _("Logged in")
-    LOGIN_FAILED = "login.failed", _("Login failed")
     MAGIC_LINK_CREATED = "magic_link.created", _("Magic link created")
     MAGIC_LINK_USED = "magic_link.used", _("Magic link used")
     PASSWORD_CHANGED = "password.changed", _("Password changed")

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
-from portal.views import contact, demo, health, home, search, styleguide
+from portal.views import contact, contacts, demo, home, search, styleguide
 from portal.views import settings as school_settings
 
 handler404 = "portal.views.errors.not_found"
@@ -12,6 +12,8 @@ house: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("dashboard/", home.dashboard, name="dashboard"),
     path("dashboard/search/", search.search, name="search"),
+    path("dashboard/contacts/", contacts.contact_list, name="contact_list"),
+    path("dashboard/contacts/count/", contacts.contact_count, name="contact_count"),
     path("dashboard/contacts/<int:pk>/", contact.contact_detail, name="contact_detail"),
     path(
         "dashboard/contacts/<int:pk>/timeline/", contact.contact_timeline, name="contact_timeline"
@@ -22,8 +24,6 @@ house: list[URLPattern | URLResolver] = [
     path("demo/mail/", demo.mail_list, name="mail_list"),
     path("demo/mail/<str:name>/", demo.mail_detail, name="mail_detail"),
     path("demo/mail/<str:name>/html/", demo.mail_html, name="mail_html"),
-    path("healthz", health.healthz, name="healthz"),
-    path("readyz", health.readyz, name="readyz"),
 ]
 
 if settings.DEBUG:

@@ -13,8 +13,6 @@ from accounts.models import Role
 
 # Each with its reason.
 PUBLIC = {
-    "/healthz": "asked by probes",
-    "/readyz": "asked by probes",
     "/l/1/": "the token is the key",
     "/l/1/renew/": "mails the owner of the token, tells nothing",
     "/account/login/": "the way in",

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
+from allauth.account.models import EmailAddress
 from django.contrib.postgres.indexes import GinIndex
 from django.db import connection, models, transaction
 from django.db.models import Func, Q, Value
@@ -62,21 +63,6 @@ class ContactQuerySet(models.QuerySet["Contact"]):
                     Q(search_text__startswith=key) | Q(search_text__contains=later)
                 )
         return found
-
-    def with_portal_status(self) -> Self:
-        """Adds `portal_status`: none, active, invited, joined or blocked, for list pages.
-
-        Needs no knowledge of grants: whoever holds one has a login.
-        """
-        return self.annotate(
-            portal_status=models.Case(
-                models.When(blocked_at__isnull=False, then=Value("blocked")),
-                models.When(joined_at__isnull=False, then=Value("joined")),
-                models.When(invited_at__isnull=False, then=Value("invited")),
-                models.When(user__isnull=False, then=Value("active")),
-                default=Value("none"),
-            )
-        )
 
     @transaction.atomic
     def invite(self, contact_ids: Collection[int]) -> None:
@@ -184,6 +170,26 @@ class Contact(models.Model):
             record(Name.CONTACT_UPDATED, contact=self, fields=changed)
 
     @transaction.atomic
+    def change_email(self, email: str) -> None:
+        """Give contact and login a new address, and record `contact.email_changed`.
+
+        The old address is worth nothing any more: sessions and open links end, and credentials
+        that went there may be sent again. Raises IntegrityError if somebody has the address.
+        """
+        email, before = normalize_email(email), self.email
+        if email == before:
+            return
+        self.email = email
+        self.credentials_claim = "" if self.joined_at is None else self.credentials_claim
+        self.save(update_fields=["email", "credentials_claim"])
+        if self.login:
+            self.login.email = email
+            self.login.save(update_fields=["email"])
+            EmailAddress.objects.filter(user_id=self.login.pk).update(email=email)
+            self.login.end_access()
+        record(Name.CONTACT_EMAIL_CHANGED, contact=self, before=before)
+
+    @transaction.atomic
     def tag(self, names: Collection[str]) -> None:
         """Put exactly these tags on the contact, making the new words; records `contact.tagged` if they differ."""
         before = set(self.tags.values_list("name", flat=True))
@@ -200,7 +206,7 @@ class Contact(models.Model):
         if Contact.objects.filter(pk=self.pk, blocked_at=None).update(
             blocked_at=now(), block_reason=reason
         ):
-            if self.login:
+            if self.login and not self.login.is_staff:
                 self.login.end_access()
             record(Name.CONTACT_BLOCKED, contact=self, reason=reason)
         self.refresh_from_db(fields=["blocked_at", "block_reason"])

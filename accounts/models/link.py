@@ -72,26 +72,29 @@ class LinkQuerySet(models.QuerySet["Link"]):
         `delivery` is "mail" (a mail of its own follows), "inside" (of a mail that is being
         written) or "copy". A self-service link supersedes the older self-service ones of its purpose.
         """
-        if key and (known := self.filter(key=key).first()):
-            return known
         if self_service:
             older = self.filter(user=user, purpose=purpose, is_self_service=True)
             older.open().update(superseded_at=now())
         nonce = secrets.token_bytes(16)
-        seconds = (
-            settings.SELF_SERVICE_LINK_SECONDS if self_service else settings.LINK_LIFETIMES[purpose]
-        )
-        link = self.create(
-            user=user,
-            purpose=purpose,
-            section=section,
-            key=key,
-            nonce=nonce,
-            digest=digest(derive(nonce)),
-            is_self_service=self_service,
-            created_by=context.actor(),
-            expires_at=now() + timedelta(seconds=seconds),
-        )
+        lifetimes = settings.LINK_LIFETIMES
+        seconds = settings.SELF_SERVICE_LINK_SECONDS if self_service else lifetimes[purpose]
+        fields = {
+            "user": user,
+            "purpose": purpose,
+            "section": section,
+            "nonce": nonce,
+            "digest": digest(derive(nonce)),
+            "is_self_service": self_service,
+            "delivery": delivery,
+            "created_by": context.actor(),
+            "expires_at": now() + timedelta(seconds=seconds),
+        }
+        if key:
+            link, is_new = self.get_or_create(key=key, defaults=fields)
+        else:
+            link, is_new = self.create(**fields), True
+        if not is_new:
+            return link
         record(
             Name.MAGIC_LINK_CREATED,
             contact=user.contact,
@@ -151,6 +154,7 @@ class Link(models.Model):
     nonce = models.BinaryField(max_length=16)
     digest = models.CharField(max_length=64, unique=True)
     is_self_service = models.BooleanField(default=False)
+    delivery = models.CharField(max_length=10)  # "mail", "inside" another mail, or "copy"
     created_at = models.DateTimeField(default=now)
     created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     expires_at = models.DateTimeField()

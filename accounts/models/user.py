@@ -62,22 +62,27 @@ class UserManager(BaseUserManager["User"]):
     def for_contacts(self, contact_ids: Collection[int]) -> None:
         """Make a login, with no password that works, for each contact that has none. One statement.
 
-        A member of staff with the same address becomes the contact's login. The contacts
-        must be locked, or made, by the caller's transaction.
+        A member of staff with the same address becomes the contact's login. However many do
+        this at once, each contact ends up with one.
         """
         with connection.cursor() as cursor:
             cursor.execute(
                 """
+                WITH wanting AS (
+                    SELECT id, email FROM accounts_contact AS contact
+                    WHERE id = ANY(%(ids)s)
+                      AND NOT EXISTS (SELECT FROM accounts_user WHERE contact_id = contact.id)
+                ), staff AS (
+                    UPDATE accounts_user AS known SET contact_id = wanting.id
+                    FROM wanting WHERE known.email = wanting.email AND known.contact_id IS NULL
+                    RETURNING known.contact_id
+                )
                 INSERT INTO accounts_user
                     (email, password, name, role, language, auth_epoch, is_active, created_at, contact_id)
-                SELECT contact.email, %(unusable)s || md5(random()::text), '', '', '', 0, true, %(now)s,
-                       contact.id
-                FROM accounts_contact AS contact
-                WHERE contact.id = ANY(%(ids)s)
-                  AND NOT EXISTS (SELECT FROM accounts_user WHERE contact_id = contact.id)
-                ORDER BY contact.id
-                ON CONFLICT (email) DO UPDATE SET contact_id = EXCLUDED.contact_id
-                    WHERE accounts_user.contact_id IS NULL
+                SELECT email, %(unusable)s || md5(random()::text), '', '', '', 0, true, %(now)s, id
+                FROM wanting WHERE id NOT IN (SELECT contact_id FROM staff)
+                ORDER BY id
+                ON CONFLICT DO NOTHING
                 """,
                 {"ids": list(contact_ids), "now": now(), "unusable": UNUSABLE_PASSWORD_PREFIX},
             )
@@ -131,8 +136,13 @@ class User(AbstractBaseUser):
 
     @property
     def is_blocked(self) -> bool:
-        """Whether this person may not come in any more, as a student or at all."""
-        return not self.is_active or (self.contact is not None and self.contact.is_blocked)
+        """Whether this person may not come in any more.
+
+        Blocking a contact shuts out a student. Staff it only shuts out of the portal, or else
+        whoever may block contacts could lock out the owner.
+        """
+        blocked = self.contact is not None and self.contact.is_blocked
+        return not self.is_active or (blocked and not self.is_staff)
 
     def may(self, permission: str) -> bool:
         """Whether this person's role includes `permission` (see PERMISSIONS)."""

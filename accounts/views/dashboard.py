@@ -1,8 +1,6 @@
-"""Staff pages about contacts: list, new, edit, block, mail a link. The contact page itself is in portal/views."""
+"""Staff pages about contacts: new, edit, block, mail a link. Their list and page need all apps: portal/views."""
 
 from __future__ import annotations
-
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -15,56 +13,9 @@ from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
 from accounts.forms import BlockForm, ContactForm, LinkForm
-from accounts.http import StaffRequest, is_pk, posted
+from accounts.http import StaffRequest, posted
 from accounts.models import Contact, Link, User
-from accounts.models.contact import ContactQuerySet
 from accounts.models.link import Purpose, Section
-
-PAGE = 50
-COUNTED = 1000  # beyond, the list says "1,000+"; the exact number comes as its own fragment
-
-
-def _found(request: StaffRequest) -> ContactQuerySet:
-    return Contact.objects.matching(request.GET.get("q", ""))
-
-
-@staff_required("view_contacts")
-def contact_list(request: StaffRequest) -> HttpResponse:
-    """Contacts, newest first, found by name or address. Keyset paging: every page costs the same."""
-    query = request.GET.get("q", "").strip()
-    before, after = (request.GET.get(name, "") for name in ("before", "after"))
-    rows = _found(request).with_portal_status().order_by("-pk")
-    if is_pk(after):
-        page = list(rows.filter(pk__gt=int(after)).order_by("pk")[: PAGE + 1])
-        has_newer, has_older = len(page) > PAGE, True
-        page = page[:PAGE][::-1]
-    else:
-        older = rows.filter(pk__lt=int(before)) if is_pk(before) else rows
-        page = list(older[: PAGE + 1])
-        has_newer, has_older = is_pk(before), len(page) > PAGE
-        page = page[:PAGE]
-
-    is_all = not (before or after or has_older)
-
-    def url(**where: int) -> str:
-        return f"?{urlencode({'q': query} | where)}" if query else f"?{urlencode(where)}"
-
-    context = {
-        "query": query,
-        "contacts": page,
-        "prev_url": url(after=page[0].pk) if page and has_newer else "",
-        "next_url": url(before=page[-1].pk) if page and has_older else "",
-        "count": len(page) if is_all else _found(request).order_by()[: COUNTED + 1].count(),
-        "counted": COUNTED,
-    }
-    return render(request, "accounts/dashboard/contact_list.html", context)
-
-
-@staff_required("view_contacts")
-def contact_count(request: StaffRequest) -> HttpResponse:
-    """The exact number of contacts found, for the head of the list."""
-    context = {"count": _found(request).count()}
-    return render(request, "accounts/dashboard/contact_list.html#count", context)
 
 
 @staff_required("manage_contacts")
@@ -146,14 +97,15 @@ def link_send(request: StaffRequest, pk: int) -> HttpResponse:
     """Mail the contact a login link."""
     contact = get_object_or_404(Contact, pk=pk)
     form = LinkForm(request.POST)
+    User.objects.for_contacts([pk])
+    login = User.objects.get(contact=pk)
     if contact.is_blocked:
         messages.error(request, _("The contact is blocked: no link was sent."))
-    elif contact.login and contact.login.is_staff:
+    elif login.is_staff:
         messages.error(request, _("Staff log in with their password: no link was sent."))
     elif form.is_valid():
-        User.objects.for_contacts([pk])
         Link.objects.request(
-            user=User.objects.get(contact=pk),
+            user=login,
             purpose=Purpose.LOGIN,
             section=Section(form.cleaned_data["section"]),
             delivery="mail",
@@ -161,4 +113,6 @@ def link_send(request: StaffRequest, pk: int) -> HttpResponse:
         messages.success(
             request, _("A login link is on its way to %(email)s.") % {"email": contact.email}
         )
+    else:
+        messages.error(request, _("Choose where the link leads: no link was sent."))
     return redirect(reverse("portal:contact_detail", args=[pk]) + "#login")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from allauth.account.utils import perform_login
 from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -37,12 +38,11 @@ def link_consume(request: HttpRequest, token: str) -> HttpResponse:
     if found.asks_password:
         form = NewPasswordForm(posted(request), user=found.user)
     if request.method == "POST" and (form is None or form.is_valid()):
-        link = Link.objects.consume(token)
-        if link is None:
-            return _gone(request, token)
-        if form is not None:
-            link.user.change_password(form.cleaned_data["password"])
-        return _enter(request, link)
+        with transaction.atomic():  # spent and used, or neither
+            link = Link.objects.consume(token)
+            if link and form is not None:
+                link.user.change_password(form.cleaned_data["password"])
+        return _enter(request, link) if link else _gone(request, token)
     if request.method in ("GET", "HEAD"):
         found.note_opened()
     context = {"link": found, "form": form, "token": token}

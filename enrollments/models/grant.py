@@ -365,15 +365,12 @@ class Grant(models.Model):
 def move_ends(*, after: int, limit: int) -> int | None:
     """Recompute the ends of `limit` grants past pk `after`, for a school whose zone changed.
 
-    Returns the last pk it looked at, None when none is left. A day that was over stays over:
-    only grants whose end is still to come, in the old zone or the new, move.
+    Returns the last pk it looked at, None when none is left. Only days that are not over in
+    the new zone move: what ended stays ended.
     """
     school = School.current()
-    rows = list(
-        Grant.objects.filter(pk__gt=after, ends_on__gte=school.today(), revoked_at=None).order_by(
-            "pk"
-        )[:limit]
-    )
+    to_come = Grant.objects.filter(pk__gt=after, ends_on__gte=school.today(), revoked_at=None)
+    rows = list(to_come.order_by("pk").select_for_update(no_key=True)[:limit])
     for grant in rows:
         grant.ends_at = school.end_of(grant.ends_on)
     Grant.objects.bulk_update(rows, ["ends_at"])

@@ -28,6 +28,7 @@ def course_list(request: StudentRequest) -> HttpResponse:
     context = {
         "current": [book for book in books if not book.is_completed],
         "completed": [book for book in books if book.is_completed],
+        "coming": access.coming_grants(request.contact),
     }
     return render(request, "enrollments/student/course_list.html", context)
 

@@ -95,7 +95,7 @@ class Lesson(models.Model):
     """One sitting: a text in Markdown, a video, or both."""
 
     module = models.ForeignKey(
-        Module, models.CASCADE, related_name="lessons", verbose_name=_("module")
+        Module, models.PROTECT, related_name="lessons", verbose_name=_("module")
     )
     title = models.CharField(_("title"), max_length=160)
     body = models.TextField(_("text"), blank=True, help_text=_("Markdown."))

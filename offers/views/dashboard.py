@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.db.models import Count
+from django.db.models import Count, ProtectedError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -184,10 +184,11 @@ def module_update(request: StaffRequest, pk: int) -> HttpResponse:
 def module_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Remove a module that is empty. Lessons, and what students did in them, are not swept away with it."""
     module = get_object_or_404(Module, pk=pk)
-    if module.lessons.exists():
+    try:
+        module.delete()
+    except ProtectedError:
         messages.error(request, _("Move or delete the lessons of this module first."))
     else:
-        module.delete()
         messages.success(request, _("The module is deleted."))
     return redirect("offers:course_detail", module.course_id)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db.models import Count, F, Q
@@ -25,7 +25,10 @@ TIMELINE = 50
 def contact_detail(request: StaffRequest, pk: int) -> HttpResponse:
     """Who it is, what they may see and why, how they get in, and all that happened."""
     contact = get_object_or_404(
-        Contact.objects.with_portal_status().select_related("user").prefetch_related("tags"), pk=pk
+        access.with_portal_status(Contact.objects.all())
+        .select_related("user")
+        .prefetch_related("tags"),
+        pk=pk,
     )
     # PostgreSQL puts those that are not revoked first: by offer, for the template to group.
     grants = contact.grants.select_related("offer", "granted_by", "revoked_by").order_by(
@@ -72,7 +75,7 @@ def _courses(contact: Contact) -> list[Course]:
 def contact_timeline(request: StaffRequest, pk: int) -> HttpResponse:
     """What happened earlier than `?before=`, a page of it; for htmx the entries alone."""
     contact = get_object_or_404(Contact, pk=pk)
-    before: datetime | None = parse_datetime(request.GET.get("before", "").replace(" ", "+"))
+    before = _moment(request.GET.get("before", ""))
     entries = timeline(contact, before=before, limit=TIMELINE)
     context = {
         "contact": contact,
@@ -86,3 +89,12 @@ def contact_timeline(request: StaffRequest, pk: int) -> HttpResponse:
 def _older(entries: list[Entry]) -> datetime | None:
     """Before when the next page of the timeline begins; None where this is the last."""
     return entries[-1].at if len(entries) == TIMELINE else None
+
+
+def _moment(text: str) -> datetime | None:
+    """The moment an address names; None for what is none."""
+    try:
+        found = parse_datetime(text.replace(" ", "+"))
+        return found.astimezone(UTC) if found else None
+    except (ValueError, OverflowError):
+        return None

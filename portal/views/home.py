@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from accounts.decorators import staff_required, student_required
 from accounts.http import StaffRequest, StudentRequest
 from accounts.models import Contact
+from enrollments.access import coming_grants
 from enrollments.shelf import desk
 from notifications.models import Message, State
 from offers.models import Course
@@ -34,6 +35,7 @@ def home(request: StudentRequest) -> HttpResponse:
         "current": next((book for book in books if book.is_unfinished), None),
         "books": books[:BOOKS],
         "has_more": len(books) > BOOKS,
+        "coming": coming_grants(request.contact),
     }
     return render(request, "portal/student/home.html", context)
 

@@ -30,7 +30,7 @@ def _staff_pages(user: User) -> Iterator[tuple[str, str, str]]:
     """(label, URL name, icon) of every page this member of staff may open, in order."""
     yield _("Home"), "portal:dashboard", "home"
     if user.may("view_contacts"):
-        yield _("Contacts"), "accounts:contact_list", "users"
+        yield _("Contacts"), "portal:contact_list", "users"
     if user.may("manage_content"):
         yield _("Offers"), "offers:offer_list", "tag"
         yield _("Courses"), "offers:course_list", "book"

@@ -7,8 +7,9 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, is_pk
+from accounts.http import StaffRequest, asked, is_pk
 from accounts.models import Contact
+from enrollments.access import with_portal_status
 from offers.models import Course, Offer
 
 SHOWN = 20
@@ -17,7 +18,7 @@ SHOWN = 20
 @staff_required("view_contacts")
 def search(request: StaffRequest) -> HttpResponse:
     """A contact by name, address, phone or id; an offer or a course by title. One exact address opens at once."""
-    query = request.GET.get("q", "").strip()
+    query = asked(request)
     contacts = offers = courses = None
     if query:
         exact = Q(email=query.lower()) | Q(external_id=query)
@@ -25,7 +26,7 @@ def search(request: StaffRequest) -> HttpResponse:
             exact |= Q(pk=int(query))
         if (only := list(Contact.objects.filter(exact)[:2])) and len(only) == 1:
             return redirect("portal:contact_detail", only[0].pk)
-        contacts = Contact.objects.matching(query).with_portal_status().order_by("-pk")[:SHOWN]
+        contacts = with_portal_status(Contact.objects.matching(query)).order_by("-pk")[:SHOWN]
         if request.user.may("manage_content"):
             offers = Offer.objects.filter(title__icontains=query)[:SHOWN]
             courses = Course.objects.filter(title__icontains=query)[:SHOWN]

@@ -42,6 +42,10 @@ class SchoolForm(forms.ModelForm[School]):
         zones = sorted(available_timezones())
         self.fields["time_zone"].widget.choices = [(zone, zone.replace("_", " ")) for zone in zones]
 
+    def clean_name(self) -> str:
+        """One line: the name stands in the head of every mail."""
+        return " ".join(self.cleaned_data["name"].split())
+
     @transaction.atomic
     def save(self, commit: bool = True) -> School:
         """Keep what changed and record `settings.changed` with the names of those fields."""

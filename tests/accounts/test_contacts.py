@@ -8,7 +8,8 @@ import make
 import pytest
 from django.urls import reverse
 
-from accounts.models import Contact
+from accounts.models import Contact, Role, User
+from enrollments.access import with_portal_status
 from portal.models import Event
 
 LIST = "/dashboard/contacts/"
@@ -80,16 +81,53 @@ def test_a_new_contact_needs_a_name_and_a_free_address(alice, bob, login):
     assert Contact.objects.count() == 2
 
 
-def test_editing_keeps_the_address_of_somebody_with_a_login(alice, bob, login):
-    staff = login(alice)
-    page = reverse("accounts:contact_update", args=[bob.pk])
-    staff.post(page, {"name": "Bobby", "email": "evil@example.com", "phone": "1", "tag_names": ""})
+def test_editing_records_what_differs(alice, bob, login):
+    staff, page = login(alice), reverse("accounts:contact_update", args=[bob.pk])
+    words = {"name": "Bobby", "email": "bob@example.com", "phone": "1", "tag_names": ""}
+    for _ in range(2):
+        staff.post(page, words)
     bob.refresh_from_db()
-    assert (bob.name, bob.email, bob.phone) == ("Bobby", "bob@example.com", "1")
+    assert (bob.name, bob.phone) == ("Bobby", "1")
     event = Event.objects.get(contact=bob, name="contact.updated")
     assert event.data["fields"] == ["name", "phone"]
-    staff.post(page, {"name": "Bobby", "phone": "1", "tag_names": ""})
-    assert Event.objects.filter(contact=bob, name="contact.updated").count() == 1
+
+
+def test_a_new_address_moves_the_login_and_ends_what_the_old_one_could_open(
+    alice, bob, charlie, login, client
+):
+    staff, page = login(alice), reverse("accounts:contact_update", args=[bob.pk])
+    student, link = login(bob), make.link(bob.user)
+    for taken in ("charlie@example.com", "alice@example.com", "ALICE@example.com"):
+        answer = staff.post(page, {"name": "Bob", "email": taken})
+        assert "already" in answer.content.decode()
+    staff.post(page, {"name": "Bob", "email": "Robert@Example.com"})
+    bob.refresh_from_db()
+    assert bob.email == "robert@example.com"
+    assert User.objects.get(contact=bob).email == "robert@example.com"
+    assert student.get("/").status_code == 302
+    assert client.post(reverse("accounts:link_consume", args=[link.token])).status_code == 410
+    new = {"login": "robert@example.com", "password": make.PASSWORD}
+    assert client.post("/account/login/", new)["Location"] == "/"
+    assert Event.objects.filter(contact=bob, name="contact.email_changed").count() == 1
+
+
+def test_support_cannot_lock_out_or_move_the_owner(alice, login):
+    support = login(make.staff(Role.SUPPORT))
+    contact = make.contact(email="alice@example.com")
+    answer = support.post(
+        reverse("accounts:link_send", args=[contact.pk]), {"section": "home"}, follow=True
+    )
+    assert "no link was sent" in answer.content.decode()
+    owner = login(alice)
+    support.post(reverse("accounts:contact_block", args=[contact.pk]), {"reason": "mischief"})
+    assert owner.get("/dashboard/").status_code == 200
+    assert owner.get("/courses/").headers["Location"] == "/dashboard/"
+    support.post(
+        reverse("accounts:contact_update", args=[contact.pk]),
+        {"name": "Alice", "email": "mine@example.com"},
+    )
+    alice.refresh_from_db()
+    assert alice.email == "alice@example.com"
 
 
 @pytest.mark.parametrize(
@@ -97,6 +135,7 @@ def test_editing_keeps_the_address_of_somebody_with_a_login(alice, bob, login):
     [
         (lambda bob: None, "none"),
         (lambda bob: make.grant(contact=bob), "active"),
+        (lambda bob: make.grant(contact=bob).revoke(), "none"),
         (lambda bob: Contact.objects.invite([bob.pk]), "invited"),
         (lambda bob: bob.join(), "joined"),
         (lambda bob: bob.block(), "blocked"),
@@ -105,7 +144,7 @@ def test_editing_keeps_the_address_of_somebody_with_a_login(alice, bob, login):
 def test_portal_status(db, happens, status):
     bob = make.contact()
     happens(bob)
-    assert Contact.objects.with_portal_status().get(pk=bob.pk).portal_status == status
+    assert with_portal_status(Contact.objects.all()).get(pk=bob.pk).portal_status == status
 
 
 def test_the_contact_page_tells_everything_in_few_statements(

@@ -67,6 +67,8 @@ def test_a_double_click_grants_once_and_says_so(alice, bob, login):
         ({}, "Choose at least one offer"),
         ({"ends": "2020-01-01"}, "before the first"),
         ({"ends": "31/31/2020"}, "valid date"),
+        ({"ends": "9999-12-31"}, "less than or equal to"),
+        ({"ends": "2030-01-01", "starts_on": "0001-01-01"}, "greater than or equal to"),
         ({"ends": "2030-01-01", "starts_on": "2031-01-01"}, "before the first"),
     ],
 )

@@ -155,3 +155,15 @@ def test_the_profile_changes_name_and_language(bob, login):
     assert (bob.name, bob.language) == ("Roberto Baker", "it")
     assert 'lang="it"' in browser.get("/").content.decode()
     assert "Roberto" in browser.get("/").content.decode()
+
+
+def test_what_was_given_for_a_later_day_is_announced(bob, login, school):
+    from datetime import date
+
+    make.grant(
+        contact=bob, offer=make.offer("Winter loaves"), starts_at=school.start_of(date(2099, 1, 7))
+    )
+    for page in ("/", "/courses/"):
+        text = login(bob).get(page).content.decode()
+        assert "Winter loaves" in text
+        assert "2099" in text

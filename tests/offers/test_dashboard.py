@@ -118,6 +118,8 @@ def test_lists_take_as_many_statements_for_many_as_for_few(
             "https://www.youtube-nocookie.com/embed/dQw4w9WgXcQ",
         ),
         ("https://vimeo.com/76979871", "https://player.vimeo.com/video/76979871"),
+        ("https://vimeo.com/76979871/ab12cd", "https://player.vimeo.com/video/76979871?h=ab12cd"),
+        ('https://youtu.be/dQw4w9WgXcQ"><script>', ""),
         ("https://evil.example/youtu.be/dQw4w9WgXcQ", ""),
         ("javascript:alert(1)", ""),
     ],

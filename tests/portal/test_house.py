@@ -65,6 +65,11 @@ def test_probes_answer_without_a_login(client, db):
     assert client.get("/readyz").json()["clock"] == "up"
 
 
+def test_probes_answer_by_any_host_name(client, db):
+    for path in ("/healthz", "/readyz"):
+        assert client.get(path, headers={"Host": "10.0.0.7:8000"}).status_code == 200
+
+
 def test_the_process_lives_though_the_database_does_not(client):
     assert client.get("/healthz").content == b"ok\n"
 
@@ -151,3 +156,58 @@ def test_the_clock_takes_over_what_no_worker_takes(db, settings):
     assert list(ours(Message.objects.due())) == [stuck]
     settings.CELERY_BROKER_URL = ""
     assert set(ours(Message.objects.due())) == {fresh, stuck}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/dashboard/contacts/?q=%00",
+        "/dashboard/contacts/count/?q=a%00b",
+        "/dashboard/search/?q=%00",
+        "/dashboard/contacts/{pk}/timeline/?before=2026-02-31T00:00:00",
+        "/dashboard/contacts/{pk}/timeline/?before=9999-12-31T23:59:59-23:59",
+        "/dashboard/contacts/{pk}/timeline/?before=nonsense",
+    ],
+)
+def test_what_somebody_types_into_the_address_bar_breaks_nothing(alice, bob, login, address):
+    assert login(alice).get(address.format(pk=bob.pk)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("10.9.8.7, 192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7:5678", "192.0.2.7"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("unknown", None),
+    ],
+)
+def test_the_address_is_what_our_own_proxy_saw(client, bob, settings, forwarded, address):
+    settings.TRUSTED_PROXIES = 1
+    client.post(
+        "/account/login/",
+        {"login": "bob@example.com", "password": make.PASSWORD},
+        headers={"X-Forwarded-For": forwarded},
+    )
+    assert Event.objects.get(name="portal.login").address == address
+
+
+def test_without_proxies_of_ours_nobody_is_believed(client, bob):
+    client.post(
+        "/account/login/",
+        {"login": "bob@example.com", "password": make.PASSWORD},
+        headers={"X-Forwarded-For": "192.0.2.7"},
+    )
+    assert Event.objects.get(name="portal.login").address == "127.0.0.1"
+
+
+def test_a_name_of_two_lines_becomes_one(alice, login):
+    words = {
+        "name": "Mill\r\nBcc: x@y.z",
+        "accent": "#112233",
+        "time_zone": "UTC",
+        "language": "en",
+    }
+    login(alice).post("/dashboard/settings/", words)
+    assert School.current().name == "Mill Bcc: x@y.z"

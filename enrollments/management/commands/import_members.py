@@ -60,7 +60,7 @@ class Command(PortalCommand):
         if report.failed:
             rows = ", ".join(str(row.number) for row in report.failed[:20])
             more = "" if len(report.failed) <= 20 else " …"
-            raise refuse(f"{len(report.failed)} rows were not imported: {rows}{more}")
+            raise refuse(f"Not imported: {len(report.failed)}. Rows: {rows}{more}")
 
 
 def as_data(report: Report) -> dict[str, object]:

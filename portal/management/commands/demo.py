@@ -47,6 +47,10 @@ class Command(BaseCommand):
             raise refuse(
                 "--reset is for the embedded database alone, and DATABASE_URL names another."
             )
+        if settings.SECURE:
+            raise refuse(
+                f"{settings.PORTAL_URL} is a real address: the demo is for this machine alone."
+            )
         if not is_free(port):
             raise refuse(f"Port {port} is taken. Choose another one with --port.")
         for number in STOP:
