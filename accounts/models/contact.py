@@ -89,12 +89,11 @@ class ContactQuerySet(models.QuerySet["Contact"]):
 class Contact(models.Model):
     """A person known to the school, with one address. May have a login (`contact.user`)."""
 
-    email = models.EmailField(_("e-mail"), unique=True)
+    # Unique by constraint: `unique=True` would keep a second index, for LIKE, that nobody asks.
+    email = models.EmailField(_("e-mail"))
     name = models.CharField(_("name"), max_length=200, blank=True)
     phone = models.CharField(_("phone"), max_length=40, blank=True)
-    external_id = models.CharField(
-        _("external id"), max_length=100, unique=True, null=True, blank=True
-    )
+    external_id = models.CharField(_("external id"), max_length=100, null=True, blank=True)
     language = models.CharField(_("language"), max_length=10, blank=True)  # blank: the school's
     tags = models.ManyToManyField(Tag, blank=True, related_name="contacts")
     created_at = models.DateTimeField(default=now)
@@ -128,9 +127,11 @@ class Contact(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["email"], name="one_contact_per_email"),
+            models.UniqueConstraint(fields=["external_id"], name="one_contact_per_external_id"),
             models.CheckConstraint(
                 condition=Q(email=Lower("email")), name="a_contact_email_is_lower_case"
-            )
+            ),
         ]
         indexes = [
             GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="contact_search")

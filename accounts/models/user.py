@@ -59,30 +59,32 @@ class UserManager(BaseUserManager["User"]):
             user.change_password(password)
         return user
 
+    @transaction.atomic
+    def for_contact(self, contact: Contact) -> User:
+        """The login of one contact, made now if there is none."""
+        Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+        self.for_contacts([contact.pk])
+        return self.select_related("contact").get(contact=contact)
+
     def for_contacts(self, contact_ids: Collection[int]) -> None:
         """Make a login, with no password that works, for each contact that has none. One statement.
 
-        A member of staff with the same address becomes the contact's login. However many do
-        this at once, each contact ends up with one.
+        A member of staff with the same address becomes the contact's login. The contacts
+        must be locked, or made, by the caller's transaction.
         """
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                WITH wanting AS (
-                    SELECT id, email FROM accounts_contact AS contact
-                    WHERE id = ANY(%(ids)s)
-                      AND NOT EXISTS (SELECT FROM accounts_user WHERE contact_id = contact.id)
-                ), staff AS (
-                    UPDATE accounts_user AS known SET contact_id = wanting.id
-                    FROM wanting WHERE known.email = wanting.email AND known.contact_id IS NULL
-                    RETURNING known.contact_id
-                )
                 INSERT INTO accounts_user
                     (email, password, name, role, language, auth_epoch, is_active, created_at, contact_id)
-                SELECT email, %(unusable)s || md5(random()::text), '', '', '', 0, true, %(now)s, id
-                FROM wanting WHERE id NOT IN (SELECT contact_id FROM staff)
-                ORDER BY id
-                ON CONFLICT DO NOTHING
+                SELECT contact.email, %(unusable)s || md5(random()::text), '', '', '', 0, true, %(now)s,
+                       contact.id
+                FROM accounts_contact AS contact
+                WHERE contact.id = ANY(%(ids)s)
+                  AND NOT EXISTS (SELECT FROM accounts_user WHERE contact_id = contact.id)
+                ORDER BY contact.id
+                ON CONFLICT (email) DO UPDATE SET contact_id = EXCLUDED.contact_id
+                    WHERE accounts_user.contact_id IS NULL
                 """,
                 {"ids": list(contact_ids), "now": now(), "unusable": UNUSABLE_PASSWORD_PREFIX},
             )
@@ -96,7 +98,7 @@ def unusable_password() -> str:
 class User(AbstractBaseUser):
     """A login by e-mail address. Its address is changed by `contact.change_email()` alone."""
 
-    email = models.EmailField(_("e-mail"), unique=True)  # normalized, see normalize_email
+    email = models.EmailField(_("e-mail"))  # normalized, see normalize_email
     # Name and language of staff; a contact's own stand on the contact alone.
     name = models.CharField(_("name"), max_length=200, blank=True)
     role = models.CharField(_("role"), max_length=12, choices=Role, blank=True)
@@ -117,10 +119,11 @@ class User(AbstractBaseUser):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["email"], name="one_user_per_email"),
             models.CheckConstraint(
                 condition=models.Q(email=models.functions.Lower("email")),
                 name="a_user_email_is_lower_case",
-            )
+            ),
         ]
 
     def __str__(self) -> str:

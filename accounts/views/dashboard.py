@@ -97,8 +97,7 @@ def link_send(request: StaffRequest, pk: int) -> HttpResponse:
     """Mail the contact a login link."""
     contact = get_object_or_404(Contact, pk=pk)
     form = LinkForm(request.POST)
-    User.objects.for_contacts([pk])
-    login = User.objects.get(contact=pk)
+    login = User.objects.for_contact(contact)
     if contact.is_blocked:
         messages.error(request, _("The contact is blocked: no link was sent."))
     elif login.is_staff:

@@ -95,6 +95,7 @@ def test_granting_at_once_from_two_sources_makes_one_grant(bob):
 
 
 def test_control_without_the_lock_two_sources_both_grant(bob, unlocked):
+    User.objects.for_contacts([bob.pk])
     offer = make.offer()
     race(grant(bob, offer), grant(bob, offer, source="import:1"))
     assert Grant.objects.filter(offer=offer).count() == 2

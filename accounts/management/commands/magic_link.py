@@ -23,8 +23,7 @@ class Command(PortalCommand):
             raise refuse(f"There is no contact with the address {email}.")
         if contact.is_blocked:
             raise refuse(f"{email} is blocked: no link was made.")
-        User.objects.for_contacts([contact.pk])
-        user = User.objects.get(contact=contact)
+        user = User.objects.for_contact(contact)
         if user.is_staff:
             raise refuse(f"{email} is staff and logs in with a password: no link was made.")
         link = Link.objects.request(
