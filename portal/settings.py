@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "anymail",
     "django_htmx",
+    "django_linear_migrations",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
