@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
 from django.dispatch import receiver
+from django.utils.timezone import now
 
 from accounts.models import User
 from portal.events import Name, record
@@ -18,4 +19,5 @@ def note_login(sender: type[User], user: User, **_kwargs: Any) -> None:
     """Record the login, and the first of them as joining the portal."""
     if user.contact:
         user.contact.join()
+        user.contact.note_visit(at=now())
     record(Name.PORTAL_LOGIN, contact=user.contact, user=user.pk)

@@ -299,6 +299,8 @@ class Chronicle:
                 yield now() + timedelta(minutes=dice.randint(6, 19))
                 with acting(user=user):
                     enrollment.complete(lesson)
+                    if left:  # the portal goes on to it
+                        enrollment.open_lesson(left[0])
             ago -= dice.randint(*pause)
 
 
