@@ -53,9 +53,13 @@ def queue_access_mail(events: list[Event]) -> None:
             )
         )
     queue_mail(messages)
-    invited = [row for row in messages if row.state == State.WAITING and not row.data]
-    with context.acting(cause=events[0].cause, depth=events[0].depth + 1):
-        Contact.objects.invite([row.contact_id for row in invited if row.contact_id])
+    invited: dict[str, list[int]] = {}
+    for row in messages:
+        if row.state == State.WAITING and not row.data and row.contact_id:
+            invited.setdefault(row.cause, []).append(row.contact_id)
+    for cause, contact_ids in invited.items():
+        with context.acting(cause=cause, depth=events[0].depth + 1):
+            Contact.objects.invite(contact_ids)
 
 
 def queue_link_mail(events: list[Event]) -> None:

@@ -6,7 +6,9 @@ import uuid
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import ProgrammingError
 from django.utils import timezone, translation
+from psycopg.errors import UndefinedColumn, UndefinedTable
 
 from portal import context
 from portal.models import School
@@ -18,11 +20,16 @@ class PortalCommand(BaseCommand):
     Exit codes: 0 done, 1 refused or partly failed (one sentence on stderr), 2 wrong usage.
     """
 
-    requires_migrations_checks = True
-
     def execute(self, *args: Any, **options: Any) -> str | None:
         with context.acting(cause=f"command:{uuid.uuid4().hex}"):
-            return super().execute(*args, **options)
+            try:
+                return super().execute(*args, **options)
+            except ProgrammingError as error:
+                if isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
+                    raise refuse(
+                        "The database is not of this version yet: run manage.py migrate (or demo) first."
+                    ) from error
+                raise
 
     def localize(self) -> School:
         """Tell the school's time, in English: what a shell prints, programs read."""

@@ -31,7 +31,6 @@ def wholes(text: str) -> list[int]:
 
 class Command(PortalCommand):
     help = "Measure how fast the portal is on this machine. Your data is not touched."
-    requires_migrations_checks = False  # but for --load, nothing of the configured database is used
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(WORKLOADS))
