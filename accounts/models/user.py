@@ -18,7 +18,7 @@ from portal.events import Name, record
 
 
 class Role(models.TextChoices):
-    """What a member of staff is to the school; a student has none. After MemberKit's profiles."""
+    """What a member of staff is to the school; a student has none."""
 
     OWNER = "owner", _("Owner")
     ADMIN = "admin", _("Administrator")
