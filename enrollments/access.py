@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
 
 from django.db.models import Case, Exists, OuterRef, QuerySet, Value, When
 from django.utils.formats import date_format
@@ -125,8 +126,10 @@ def _about_grant(grant: Grant) -> Reason:
     """How one grant stands, with the day it turned and who turned it."""
     offer = grant.offer.title
 
-    def day(moment: object) -> str:
-        return date_format(localtime(moment) if hasattr(moment, "tzinfo") else moment)  # type: ignore[arg-type]
+    def day(moment: date | None) -> str:
+        if moment is None:
+            return ""
+        return date_format(localtime(moment) if isinstance(moment, datetime) else moment)
 
     match grant.state:
         case "revoked":
