@@ -48,7 +48,8 @@ def grant(visitor: Visitor, name: str = "") -> tuple[str, float]:
 def test_a_killed_worker_loses_nothing(stage: Stage):
     stage.post.hold_from = 40
     stage.redis()
-    stage.clock(CELERY_BROKER_URL=stage.broker)
+    # Patient enough not to take over, for a worker that is slow to start, what that will hold.
+    stage.clock(CELERY_BROKER_URL=stage.broker, HANDOVER_SECONDS="8")
     worker = stage.worker()
     people = stage.admit(200, make.offer())
     wait_until(lambda: len(stage.post.held) == WORKERS)
