@@ -27,7 +27,7 @@ class Mailbox(BaseEmailBackend):
         self.folder.mkdir(parents=True, exist_ok=True)
         for message in email_messages:
             name = f"{now():%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}.eml"
-            part = self.folder / f".{name}"
+            part = self.folder / f"{name}.part"  # no reader looks for that
             part.write_bytes(message.message().as_bytes())
             part.replace(self.folder / name)
         return len(email_messages)

@@ -211,3 +211,25 @@ def test_a_name_of_two_lines_becomes_one(alice, login):
     }
     login(alice).post("/dashboard/settings/", words)
     assert School.current().name == "Mill Bcc: x@y.z"
+
+
+def test_the_mail_reader_never_sees_a_mail_that_is_still_being_written(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    from django.core.mail import EmailMessage
+
+    from notifications import mailbox
+
+    seen = []
+    write = Path.write_bytes
+
+    def write_and_look(self, data):
+        write(self, data[:10])
+        seen.append(mailbox.latest(tmp_path, limit=5))
+        return write(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_and_look)
+    box = mailbox.Mailbox(folder=tmp_path, alias="default")
+    box.send_messages([EmailMessage("Hello", "Words", to=["zoe@example.com"])])
+    assert seen == [[]]
+    assert [mail.subject for mail in mailbox.latest(tmp_path, limit=5)] == ["Hello"]
