@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
+from django_stubs_ext import WithAnnotations
 
 from accounts.decorators import student_required
 from accounts.http import StudentRequest
@@ -33,14 +34,23 @@ def course_list(request: StudentRequest) -> HttpResponse:
     return render(request, "enrollments/student/course_list.html", context)
 
 
-def _lessons(request: StudentRequest, course: Course) -> list[Lesson]:
+class Mark(TypedDict):
+    """What a student's lesson has besides."""
+
+    is_done: bool
+
+
+type Marked = WithAnnotations[Lesson, Mark]
+
+
+def _lessons(request: StudentRequest, course: Course) -> list[Marked]:
     """The lessons of a course in order, each with `is_done` and its module. One statement."""
     done = LessonProgress.objects.filter(
         lesson=OuterRef("pk"),
         enrollment__contact=request.contact,
         attempt=OuterRef("module__course__enrollments__attempt"),
     )
-    return list(
+    lessons = (
         Lesson.objects.filter(
             module__course=course, module__course__enrollments__contact=request.contact
         )
@@ -49,10 +59,11 @@ def _lessons(request: StudentRequest, course: Course) -> list[Lesson]:
         .annotate(is_done=Exists(done))
         .in_order()
     )
+    return cast("list[Marked]", list(lessons))
 
 
 def _outline(
-    course: Course, lessons: list[Lesson], current: Lesson | None = None
+    course: Course, lessons: list[Marked], current: Lesson | None = None
 ) -> list[dict[str, Any]]:
     """The lessons under their modules, as components/outline.html prints them."""
     return [
@@ -62,7 +73,7 @@ def _outline(
                 {
                     "title": lesson.title,
                     "url": reverse("enrollments:lesson_detail", args=[course.slug, lesson.pk]),
-                    "is_done": lesson.is_done,  # type: ignore[attr-defined]
+                    "is_done": lesson.is_done,
                     "is_current": current is not None and lesson.pk == current.pk,
                     "locked": "",
                     "note": "",
@@ -81,9 +92,9 @@ def course_detail(request: StudentRequest, slug: str) -> HttpResponse:
     course = get_object_or_404(courses, slug=slug)
     enrollment = Enrollment.objects.of(contact=request.contact, course=course)
     lessons = _lessons(request, course)
-    done = sum(lesson.is_done for lesson in lessons)  # type: ignore[attr-defined]
+    done = sum(lesson.is_done for lesson in lessons)
     current = next((lesson for lesson in lessons if lesson.pk == enrollment.last_lesson_id), None)
-    undone = (lesson for lesson in lessons if not lesson.is_done)  # type: ignore[attr-defined]
+    undone = (lesson for lesson in lessons if not lesson.is_done)
     context = {
         "course": course,
         "modules": _outline(course, lessons),
@@ -114,11 +125,11 @@ def lesson_detail(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
         "lesson": lesson,
         "number": place + 1,
         "trail": [(course.title, reverse("enrollments:course_detail", args=[course.slug]))],
-        "is_done": lessons[place].is_done,  # type: ignore[attr-defined]
+        "is_done": lessons[place].is_done,
         "previous": lessons[place - 1] if place else None,
         "next": lessons[place + 1] if place + 1 < len(lessons) else None,
         "modules": _outline(course, lessons, lesson),
-        "done": sum(other.is_done for other in lessons),  # type: ignore[attr-defined]
+        "done": sum(other.is_done for other in lessons),
         "total": len(lessons),
         "body": render_markdown(lesson.body),
         "player_url": player_url(lesson.video_url),
