@@ -15,11 +15,12 @@ from stage import Stage, wait_until
 from portal.models import School
 
 # Two frames, so that every change of color has begun; then the end of all of them.
-SETTLED = """
-    new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
-        .then(() => Promise.all(document.getAnimations().map(change => change.finished)))
-        .then(() => null)
-"""
+# A change of colors that another one overtakes ends as aborted: then the other is waited for.
+SETTLED = """async () => {
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
+    while (document.getAnimations().length)
+        await Promise.allSettled(document.getAnimations().map(change => change.finished))
+}"""
 
 
 def barriers(page: Page) -> Iterator[str]:
