@@ -29,6 +29,8 @@ class Kind(models.TextChoices):
     ACCESS = "access", _("Access to the portal")
     LINK = "link", _("Link asked for")
     PASSWORD_CHANGED = "password_changed", _("Password changed")
+    REMINDER = "reminder", _("Access ends soon")
+    IMPORT_FINISHED = "import_finished", _("Import finished")
 
 
 class Message(Waiting):

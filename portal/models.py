@@ -38,6 +38,9 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["contact", "-id"], name="event_timeline"),
             models.Index(fields=["name", "-occurred_at"], name="event_by_name"),
+            models.Index(
+                fields=["actor", "-id"], condition=Q(actor__isnull=False), name="event_by_actor"
+            ),
         ]
 
     def __str__(self) -> str:

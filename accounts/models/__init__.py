@@ -1,8 +1,22 @@
 """The nouns of people, one file each."""
 
+from accounts.models.bulk import BulkRow, BulkRun
 from accounts.models.contact import Contact, Tag
 from accounts.models.link import Link
+from accounts.models.note import Note
+from accounts.models.segment import Segment
 from accounts.models.session import Session
 from accounts.models.user import Role, User
 
-__all__ = ["Contact", "Link", "Role", "Session", "Tag", "User"]
+__all__ = [
+    "BulkRow",
+    "BulkRun",
+    "Contact",
+    "Link",
+    "Note",
+    "Role",
+    "Segment",
+    "Session",
+    "Tag",
+    "User",
+]

@@ -48,6 +48,10 @@ class Tag(models.Model):
 
 
 class ContactQuerySet(models.QuerySet["Contact"]):
+    def present(self) -> Self:
+        """Not archived: what every list and count begins with."""
+        return self.filter(archived_at=None)
+
     def matching(self, words: str) -> Self:
         """Every word is part of name, address, phone or external id; accents and case do not count.
 
@@ -79,6 +83,31 @@ class ContactQuerySet(models.QuerySet["Contact"]):
         record_many(Name.PORTAL_INVITED, [(pk, {}) for pk in invited])
 
     @transaction.atomic
+    def archive(self) -> int:
+        """Hide the contacts of this set and record `contact.archived` for each that was not. Returns how many.
+
+        They keep their address: the next grant or import of it brings them back.
+        """
+        hidden = sorted(
+            self.present()
+            .select_for_update(no_key=True)
+            .order_by("pk")
+            .values_list("pk", flat=True)
+        )
+        Contact.objects.filter(pk__any_of=hidden).update(archived_at=now())
+        record_many(Name.CONTACT_ARCHIVED, [(pk, {}) for pk in hidden])
+        return len(hidden)
+
+    @transaction.atomic
+    def bring_back(self) -> int:
+        """Show the archived contacts of this set again; records `contact.updated`. Returns how many."""
+        hidden = self.filter(archived_at__isnull=False).select_for_update(no_key=True)
+        back = sorted(hidden.order_by("pk").values_list("pk", flat=True))
+        Contact.objects.filter(pk__any_of=back).update(archived_at=None)
+        record_many(Name.CONTACT_UPDATED, [(pk, {"fields": ["archived_at"]}) for pk in back])
+        return len(back)
+
+    @transaction.atomic
     def add(self, *, email: str, name: str = "", **fields: str) -> Contact:
         """Make a contact and record `contact.created`. Raises IntegrityError if the address is taken."""
         contact = self.create(email=normalize_email(email), name=name.strip(), **fields)
@@ -97,7 +126,12 @@ class Contact(models.Model):
     language = models.CharField(_("language"), max_length=10, blank=True)  # blank: the school's
     tags = models.ManyToManyField(Tag, blank=True, related_name="contacts")
     created_at = models.DateTimeField(default=now)
+    # Since when they want to be written to beyond what concerns their courses; None: they do not.
+    newsletter_at = models.DateTimeField(null=True)
+    promotions_at = models.DateTimeField(null=True)
 
+    # Hidden from the lists. The next grant or import of this address brings them back.
+    archived_at = models.DateTimeField(null=True)
     blocked_at = models.DateTimeField(null=True)
     block_reason = models.TextField(blank=True)
     invited_at = models.DateTimeField(null=True)  # the first access mail was queued

@@ -26,8 +26,8 @@ class Role(models.TextChoices):
     MODERATOR = "moderator", _("Moderator")
 
 
-_SUPPORT = {"view_contacts", "manage_contacts", "manage_access", "view_messages"}
-_ADMIN = _SUPPORT | {"manage_content"}
+_SUPPORT = {"view_contacts", "manage_contacts", "manage_access", "view_messages", "export"}
+_ADMIN = _SUPPORT | {"manage_content", "view_audit"}
 PERMISSIONS: dict[str, set[str]] = {
     Role.OWNER: _ADMIN | {"manage_settings"},
     Role.ADMIN: _ADMIN,

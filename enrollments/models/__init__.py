@@ -2,6 +2,16 @@
 
 from enrollments.models.enrollment import Enrollment, LessonProgress
 from enrollments.models.grant import Grant, Outcome
-from enrollments.models.import_batch import ImportBatch
+from enrollments.models.import_batch import IfHeld, ImportBatch, ImportFile, ImportRow, RowOutcome
 
-__all__ = ["Enrollment", "Grant", "ImportBatch", "LessonProgress", "Outcome"]
+__all__ = [
+    "Enrollment",
+    "Grant",
+    "IfHeld",
+    "ImportBatch",
+    "ImportFile",
+    "ImportRow",
+    "LessonProgress",
+    "Outcome",
+    "RowOutcome",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date
+from typing import Any
 
 from django.db import connection, models, transaction
 from django.utils.timezone import now
@@ -90,6 +91,56 @@ class Enrollment(models.Model):
     def _start(self) -> None:
         if Enrollment.objects.filter(pk=self.pk, started_at=None).update(started_at=now()):
             record(Name.COURSE_STARTED, contact=self.contact_id, course=self.course_id)
+
+    @transaction.atomic
+    def change(self, **fields: Any) -> None:
+        """Edit `enrolled_on`, `learning_status`, `inactive_at`; records `enrollment.changed` if any differs."""
+        changed = [name for name, value in fields.items() if getattr(self, name) != value]
+        if not changed:
+            return
+        for name in changed:
+            setattr(self, name, fields[name])
+        self.save(update_fields=changed)
+        facts = {name: str(fields[name] or "") for name in changed}
+        record(
+            Name.ENROLLMENT_CHANGED,
+            contact=self.contact_id,
+            course=self.course_id,
+            fields=changed,
+            **facts,
+        )
+
+    def switch(self, *, on: bool) -> None:
+        """The staff's own switch: off closes the course whatever the grants say. Twice is harmless."""
+        if on is not (self.inactive_at is None):
+            self.change(inactive_at=None if on else now())
+
+    @transaction.atomic
+    def restart(self) -> None:
+        """Begin a new attempt: nothing is done in it yet, and what was done before is kept.
+
+        Records `enrollment.changed`. One that was never begun has nothing to start anew.
+        """
+        mine = Enrollment.objects.select_for_update(no_key=True).get(pk=self.pk)
+        if mine.started_at is None:
+            return
+        begin = {
+            "attempt": mine.attempt + 1,
+            "learning_status": LearningStatus.ACTIVE,
+            "started_at": None,
+            "completed_at": None,
+            "last_lesson": None,
+            "last_lesson_at": None,
+        }
+        Enrollment.objects.filter(pk=self.pk).update(**begin)
+        self.refresh_from_db()
+        record(
+            Name.ENROLLMENT_CHANGED,
+            contact=self.contact_id,
+            course=self.course_id,
+            fields=["attempt"],
+            attempt=self.attempt,
+        )
 
     @transaction.atomic
     def complete(self, lesson: Lesson) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal, NotRequired, Required, Self, TypedDict, Unpack
+from typing import Any, Literal, NotRequired, Required, Self, TypedDict, Unpack
 
 from django.db import connection, models, transaction
 from django.db.models import Q
@@ -100,13 +100,17 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         if_held = terms.get("if_held", "leave")
         # In id order, so that overlapping batches queue up instead of deadlocking; and locked
         # before we look, so that two sources at the same moment see each other.
-        ids = list(
+        asked = dict(
             Contact.objects.filter(pk__any_of=contact_ids)
             .order_by("pk")
             .select_for_update(no_key=True)
-            .values_list("pk", flat=True)
+            .values_list("pk", "archived_at")
         )
+        ids = list(asked)
         outcomes = dict.fromkeys(ids, Outcome.UNCHANGED)
+        if archived := [pk for pk, archived_at in asked.items() if archived_at]:
+            Contact.objects.filter(pk__any_of=archived).bring_back()
+            outcomes |= dict.fromkeys(archived, Outcome.UPDATED)
 
         holding = self._holding(ids, offer=offer, ends=ends if if_held == "set" else {})
         if if_held != "leave":
@@ -158,8 +162,9 @@ class GrantQuerySet(models.QuerySet["Grant"]):
     ) -> list[int]:
         """Move the end of every grant of `offer` these contacts hold; returns whose changed.
 
-        Who holds none has the last of the ended ones moved. A subscription's dates belong to Stripe. A grant that had ended and is open now counts
-        as granted again; any other change is `offer.extended`, either way it goes.
+        Who holds none has the last of the ended ones moved. A subscription's dates belong to
+        Stripe. A grant that had ended and is open now counts as granted again; any other change
+        is `offer.extended`, either way it goes. The events tell the day before, for undoing.
         """
         if not ends:
             return []
@@ -167,9 +172,11 @@ class GrantQuerySet(models.QuerySet["Grant"]):
             cursor.execute(
                 """
                 UPDATE enrollments_grant AS granted
-                SET ends_on = wanted.ends_on, ends_at = wanted.ends_at
+                SET ends_on = wanted.ends_on, ends_at = wanted.ends_at,
+                    expired_at = CASE WHEN wanted.ends_at > %(at)s OR wanted.ends_at IS NULL
+                                      THEN NULL ELSE granted.expired_at END
                 FROM (
-                    SELECT held.id, held.ends_at AS before, asked.ends_on, asked.ends_at
+                    SELECT held.id, held.ends_on AS day_before, held.ends_at AS before, asked.ends_on, asked.ends_at
                     FROM (
                         SELECT *, ends_at IS NULL OR ends_at > %(at)s AS is_held,
                             bool_or(ends_at IS NULL OR ends_at > %(at)s) OVER of_contact AS any_held,
@@ -186,7 +193,7 @@ class GrantQuerySet(models.QuerySet["Grant"]):
                       AND (NOT %(later_only)s OR asked.ends_on IS NULL OR held.ends_on < asked.ends_on)
                 ) AS wanted
                 WHERE granted.id = wanted.id
-                RETURNING granted.id, granted.contact_id, granted.ends_on,
+                RETURNING granted.id, granted.contact_id, granted.ends_on, wanted.day_before,
                     wanted.before <= %(at)s AND (granted.ends_at IS NULL OR granted.ends_at > %(at)s)
                 """,
                 {
@@ -203,8 +210,8 @@ class GrantQuerySet(models.QuerySet["Grant"]):
             record_many(
                 name,
                 [
-                    (contact, _facts(pk, offer, ends_on, terms))
-                    for pk, contact, ends_on, opened in moved
+                    (contact, _facts(pk, offer, ends_on, terms) | {"before": _iso(before)})
+                    for pk, contact, ends_on, before, opened in moved
                     if bool(opened) is reopened
                 ],
             )
@@ -230,7 +237,7 @@ class GrantQuerySet(models.QuerySet["Grant"]):
                 ORDER BY asked.contact_id
                 ON CONFLICT (contact_id, offer_id, source) WHERE revoked_at IS NULL
                 DO UPDATE SET starts_at = EXCLUDED.starts_at, ends_on = EXCLUDED.ends_on,
-                    ends_at = EXCLUDED.ends_at, suspended_at = NULL, note = EXCLUDED.note,
+                    ends_at = EXCLUDED.ends_at, suspended_at = NULL, expired_at = NULL, note = EXCLUDED.note,
                     granted_by_id = EXCLUDED.granted_by_id, granted_at = EXCLUDED.granted_at
                 WHERE enrollments_grant.ends_at <= %(at)s
                 RETURNING id, contact_id, ends_on, xmax = 0
@@ -264,25 +271,104 @@ class GrantQuerySet(models.QuerySet["Grant"]):
     @transaction.atomic
     def revoke(self, *, reason: str = "") -> int:
         """End every grant of this set that is not revoked yet; records `offer.revoked` for each. Returns how many."""
-        ended = list(
-            self.filter(revoked_at=None)
-            .select_related(None)
+        end = {"revoked_at": now(), "revoked_by": context.actor(), "reason": reason}
+        return self.filter(revoked_at=None)._turn(Name.OFFER_REVOKED, end, reason=reason)
+
+    @transaction.atomic
+    def suspend(self, *, reason: str = "") -> int:
+        """Pause every held grant of this set; records `offer.suspended` for each. Returns how many."""
+        held = self.held().filter(suspended_at=None)
+        return held._turn(Name.OFFER_SUSPENDED, {"suspended_at": now()}, reason=reason)
+
+    @transaction.atomic
+    def resume(self) -> int:
+        """End the pause of every grant of this set; records `offer.resumed` for each, which is no new grant.
+
+        Their end dates stay where they were. Returns how many.
+        """
+        paused = self.filter(revoked_at=None, suspended_at__isnull=False)
+        return paused._turn(Name.OFFER_RESUMED, {"suspended_at": None})
+
+    def _turn(self, name: Name, columns: dict[str, Any], **facts: Fact) -> int:
+        """Write `columns` into the grants of this set, and record `name` with `facts` for each. Returns how many."""
+        turned = list(
+            self.select_related(None)
             .select_for_update(of=["self"])
             .order_by("pk")
             .values_list("pk", "contact_id", "offer_id", "source")
         )
-        pks = [pk for pk, *_rest in ended]
-        Grant.objects.filter(pk__in=pks).update(
-            revoked_at=now(), revoked_by=context.actor(), reason=reason
-        )
-        record_many(
-            Name.OFFER_REVOKED,
-            [
-                (contact, {"grant": pk, "offer": offer, "source": source, "reason": reason})
-                for pk, contact, offer, source in ended
-            ],
-        )
-        return len(ended)
+        Grant.objects.filter(pk__any_of=[pk for pk, *_rest in turned]).update(**columns)
+        told: list[tuple[int | None, dict[str, Fact]]] = [
+            (contact, {"grant": pk, "offer": offer, "source": source, **facts})
+            for pk, contact, offer, source in turned
+        ]
+        record_many(name, told)
+        return len(turned)
+
+    @transaction.atomic
+    def set_ends(self, ends: Ends) -> int:
+        """Move the last day of single grants: `ends` is grant's pk -> last day, None for no end.
+
+        Records `offer.extended`, or `offer.granted` for one that had ended and is open again.
+        Revoked grants and those of a subscription, whose dates belong to Stripe, stay as they
+        are. Returns how many changed. A constant number of statements.
+        """
+        school = School.current()
+        until = {day: school.end_of(day) for day in set(ends.values())}
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE enrollments_grant AS granted
+                SET ends_on = wanted.ends_on, ends_at = wanted.ends_at,
+                    expired_at = CASE WHEN wanted.ends_at > %(at)s OR wanted.ends_at IS NULL
+                                      THEN NULL ELSE granted.expired_at END
+                FROM (
+                    SELECT held.id, held.ends_on AS day_before, held.ends_at AS before, asked.ends_on, asked.ends_at
+                    FROM enrollments_grant AS held
+                    JOIN unnest(%(grants)s::bigint[], %(days)s::date[], %(instants)s::timestamptz[])
+                        AS asked (id, ends_on, ends_at) USING (id)
+                    WHERE held.revoked_at IS NULL AND held.source NOT LIKE 'subscription:%%'
+                      AND held.ends_on IS DISTINCT FROM asked.ends_on
+                    ORDER BY held.id
+                    FOR UPDATE OF held
+                ) AS wanted
+                WHERE granted.id = wanted.id
+                RETURNING granted.id, granted.contact_id, granted.offer_id, granted.source, granted.ends_on,
+                    wanted.day_before,
+                    wanted.before <= %(at)s AND (granted.ends_at IS NULL OR granted.ends_at > %(at)s)
+                """,
+                {
+                    "grants": list(ends),
+                    "days": list(ends.values()),
+                    "instants": [until[day] for day in ends.values()],
+                    "at": now(),
+                },
+            )
+            moved = sorted(cursor.fetchall())
+        for name, reopened in ((Name.OFFER_GRANTED, True), (Name.OFFER_EXTENDED, False)):
+            record_many(
+                name,
+                [
+                    (
+                        contact,
+                        {
+                            "grant": pk,
+                            "offer": offer,
+                            "source": source,
+                            "ends_on": _iso(ends_on),
+                            "before": _iso(before),
+                            "notify": False,
+                        },
+                    )
+                    for pk, contact, offer, source, ends_on, before, opened in moved
+                    if bool(opened) is reopened
+                ],
+            )
+        return len(moved)
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
 
 
 def _facts(pk: int, offer: Offer, ends_on: date | None, terms: Terms) -> dict[str, Fact]:
@@ -291,7 +377,7 @@ def _facts(pk: int, offer: Offer, ends_on: date | None, terms: Terms) -> dict[st
         "grant": pk,
         "offer": offer.pk,
         "source": terms["source"],
-        "ends_on": ends_on.isoformat() if ends_on else None,
+        "ends_on": _iso(ends_on),
         "notify": terms.get("notify", True),
     }
 
@@ -314,6 +400,10 @@ class Grant(models.Model):
     revoked_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", db_index=False
     )
+    expired_at = models.DateTimeField(null=True)  # when the clock recorded that it has ended
+    # The last reminder that was queued: of which last day, and how many days before it.
+    reminded_for = models.DateField(null=True)
+    reminded_days = models.PositiveSmallIntegerField(null=True)
     note = models.TextField(blank=True)  # why it was granted
     reason = models.TextField(blank=True)  # why it was revoked
 
@@ -332,6 +422,14 @@ class Grant(models.Model):
                 name="a_last_day_and_an_end_go_together",
             ),
         ]
+        indexes = [
+            # What the clock asks every minute: which grants have ended, or soon will.
+            models.Index(
+                fields=["ends_at"],
+                condition=Q(revoked_at=None, expired_at=None, ends_at__isnull=False),
+                name="grant_ending",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.offer} from {self.source}"
@@ -340,6 +438,21 @@ class Grant(models.Model):
         """End this grant now and record `offer.revoked`. Revoking twice is harmless."""
         Grant.objects.filter(pk=self.pk).revoke(reason=reason)
         self.refresh_from_db(fields=["revoked_at", "revoked_by", "reason"])
+
+    def suspend(self, *, reason: str = "") -> None:
+        """Pause this grant and record `offer.suspended`. Suspending twice is harmless."""
+        Grant.objects.filter(pk=self.pk).suspend(reason=reason)
+        self.refresh_from_db(fields=["suspended_at"])
+
+    def resume(self) -> None:
+        """End the pause and record `offer.resumed`. Resuming what is not paused changes nothing."""
+        Grant.objects.filter(pk=self.pk).resume()
+        self.refresh_from_db(fields=["suspended_at"])
+
+    def extend(self, *, until: date | None) -> None:
+        """Move the last day, either way; None is no end. See `set_ends`."""
+        Grant.objects.set_ends({self.pk: until})
+        self.refresh_from_db(fields=["ends_on", "ends_at", "expired_at"])
 
     @property
     def state(self) -> Literal["revoked", "suspended", "ended", "pending", "live"]:

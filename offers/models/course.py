@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from django.db import models, transaction
 from django.db.models import Exists, Max, OuterRef
@@ -50,6 +50,15 @@ class Course(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write it; a new course joins every offer that holds all courses."""
+        is_new = self._state.adding
+        super().save(*args, **kwargs)
+        if is_new:
+            for offer in self.offers.model.objects.filter(holds_all_courses=True):
+                offer.include(self)
 
     @transaction.atomic
     def publish(self) -> None:

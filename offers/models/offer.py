@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils.timezone import now
@@ -22,6 +23,13 @@ class Status(models.TextChoices):
     ARCHIVED = "archived", _("Archived")
 
 
+class Kind(models.TextChoices):
+    """What an offer is to the school. Both open their courses alike; they are exported apart."""
+
+    STANDARD = "standard", _("Offer")
+    SUBSCRIPTION = "subscription", _("Subscription")
+
+
 class OfferQuerySet(models.QuerySet["Offer"]):
     def grantable(self) -> Self:
         """Staff may prepare grants of a draft; an archived offer is given to nobody new."""
@@ -35,6 +43,18 @@ class Offer(models.Model):
     slug = models.SlugField(_("address"), max_length=80, unique=True)
     description = models.TextField(_("description"), blank=True)
     status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.DRAFT)
+    kind = models.CharField(
+        _("kind"),
+        max_length=12,
+        choices=Kind,
+        default=Kind.STANDARD,
+        help_text=_("A subscription is a package whose courses come and go; it is exported apart."),
+    )
+    holds_all_courses = models.BooleanField(
+        _("all courses"),
+        default=False,
+        help_text=_("Holds every course there is, and each new one from the day it is made."),
+    )
     is_internal = models.BooleanField(
         _("internal"),
         default=False,
@@ -47,6 +67,8 @@ class Offer(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(36_500)],
         help_text=_("How long a new grant lasts. Empty: no end."),
     )
+    # How many days before the end its holders are reminded, the earliest first. Empty: never.
+    reminder_days = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
     courses = models.ManyToManyField(Course, through="OfferCourse", related_name="offers")
     created_at = models.DateTimeField(default=now)
 
@@ -89,10 +111,24 @@ class Offer(models.Model):
             record(Name.OFFER_COURSE_ADDED, offer=self.pk, course=course.pk)
 
     @transaction.atomic
+    def include_all(self) -> None:
+        """Open every course there is, and each that is made from now on."""
+        if not self.holds_all_courses:
+            self.holds_all_courses = True
+            self.save(update_fields=["holds_all_courses"])
+        for course in Course.objects.exclude(inclusions__offer=self).order_by("pk"):
+            self.include(course)
+
+    @transaction.atomic
     def exclude(self, course: Course) -> None:
-        """Take `course` out: whoever reached it through this offer alone loses it on the next request."""
+        """Take `course` out: whoever reached it through this offer alone loses it on the next request.
+
+        An offer of all courses is then one no more: new courses do not join it.
+        """
         gone, _by_model = OfferCourse.objects.filter(offer=self, course=course).delete()
         if gone:
+            Offer.objects.filter(pk=self.pk).update(holds_all_courses=False)
+            self.holds_all_courses = False
             record(Name.OFFER_COURSE_REMOVED, offer=self.pk, course=course.pk)
 
 

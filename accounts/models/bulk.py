@@ -1,0 +1,96 @@
+"""BulkRun: one action on many contacts, and what became of each of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection, models, transaction
+from django.db.models import Count
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models.contact import Contact, ContactQuerySet
+from accounts.models.user import User
+from portal import context, jobs
+
+
+class Outcome(models.TextChoices):
+    """What a bulk action did for one contact. Blank: its turn has not come."""
+
+    CHANGED = "changed", _("Done")
+    UNCHANGED = "unchanged", _("Nothing to do")
+    REFUSED = "refused", _("Not done")
+
+
+class BulkRunManager(models.Manager["BulkRun"]):
+    """Starts runs."""
+
+    @transaction.atomic
+    def start(self, *, action: str, terms: dict[str, Any], contacts: ContactQuerySet) -> BulkRun:
+        """Let `action` (a name in accounts.bulk) be done to `contacts` as they are found now.
+
+        Who is chosen is written down here, by one statement: contacts that fit later are not touched.
+        """
+        run = self.create(action=action, terms=terms, started_by=context.actor())
+        chosen, params = contacts.order_by("pk").values("pk").query.sql_with_params()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""
+                INSERT INTO accounts_bulkrow (run_id, contact_id, outcome, reason)
+                SELECT %s, chosen.id, '', '' FROM ({chosen}) AS chosen
+                """,  # noqa: S608 -- Django wrote the part in braces
+                [run.pk, *params],
+            )
+            run.total = cursor.rowcount
+        run.save(update_fields=["total"])
+        jobs.queue("bulk_run", key=f"bulk_run:{run.pk}", run=run.pk)
+        return run
+
+
+class BulkRun(models.Model):
+    """An action, its terms, and how far it is. Its pk names the cause of what it does: `bulk:<pk>`."""
+
+    action = models.CharField(max_length=40)
+    terms = models.JSONField(default=dict)  # ids and plain facts, as the action's form gave them
+    started_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    started_at = models.DateTimeField(default=now)
+    finished_at = models.DateTimeField(null=True)
+    undo_started_at = models.DateTimeField(null=True)
+    undone_at = models.DateTimeField(null=True)
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(
+        default=0
+    )  # of `total`; of what is undone while it is undone
+
+    objects = BulkRunManager()
+
+    def __str__(self) -> str:
+        return f"{self.action} #{self.pk}"
+
+    @property
+    def cause(self) -> str:
+        return f"bulk:{self.pk}"
+
+    def counts(self) -> dict[str, int]:
+        """How many contacts had which outcome so far."""
+        rows = self.rows.exclude(outcome="").values_list("outcome")
+        return dict(rows.annotate(number=Count("pk")))
+
+
+class BulkRow(models.Model):
+    """One contact of a run, and what became of them."""
+
+    run = models.ForeignKey(BulkRun, models.CASCADE, related_name="rows", db_index=False)
+    contact = models.ForeignKey(Contact, models.PROTECT, related_name="+", db_index=False)
+    outcome = models.CharField(max_length=12, blank=True, choices=Outcome)
+    reason = models.TextField(blank=True)  # why not, as a sentence in the language of who asked
+    was = models.JSONField(null=True)  # what undoing needs to know
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "contact"], name="a_contact_is_in_a_run_once")
+        ]
+        indexes = [models.Index(fields=["run", "outcome", "id"], name="bulk_row_by_outcome")]
+
+    def __str__(self) -> str:
+        return f"{self.contact_id} in {self.run_id}"
