@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from enrollments.views import dashboard, student
+from enrollments.views import access, grants, student
 
 app_name = "enrollments"
 urlpatterns: list[URLPattern] = [
@@ -16,18 +16,18 @@ urlpatterns: list[URLPattern] = [
     ),
     path(
         "dashboard/contacts/<int:contact_pk>/grants/new/",
-        dashboard.grant_create,
+        grants.grant_create,
         name="grant_create",
     ),
-    path("dashboard/grants/<int:pk>/revoke/", dashboard.grant_revoke, name="grant_revoke"),
+    path("dashboard/grants/<int:pk>/revoke/", grants.grant_revoke, name="grant_revoke"),
     path(
         "dashboard/contacts/<int:contact_pk>/offers/<int:offer_pk>/revoke/",
-        dashboard.offer_revoke,
+        grants.offer_revoke,
         name="offer_revoke",
     ),
     path(
         "dashboard/contacts/<int:contact_pk>/courses/<int:course_pk>/access/",
-        dashboard.access_detail,
+        access.access_detail,
         name="access_detail",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Staff pages about access: grant, revoke, explain."""
+"""Staff pages about grants: give an offer, take it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from django.utils.translation import ngettext
 from accounts.decorators import staff_required
 from accounts.http import StaffRequest, posted
 from accounts.models import Contact
-from enrollments import access
 from enrollments.effects import effects_of_ending
-from enrollments.forms import GrantForm, RevokeForm
+from enrollments.forms.grant import GrantForm, RevokeForm
 from enrollments.models import Grant
-from offers.models import Course, Offer
+from offers.models import Offer
 
 
 @staff_required("manage_access")
@@ -108,12 +107,3 @@ def effect_sentences(contact: Contact, grants: Collection[Grant]) -> list[str]:
         sentences.append(text % {"offers": titles, "course": course})
     sentences.append(_("Progress is kept. Nobody is told by mail, and no payment is refunded."))
     return sentences
-
-
-@staff_required("view_contacts")
-def access_detail(request: StaffRequest, contact_pk: int, course_pk: int) -> HttpResponse:
-    """Why a contact can, or cannot, open a course."""
-    contact = get_object_or_404(Contact, pk=contact_pk)
-    course = get_object_or_404(Course, pk=course_pk)
-    context = {"contact": contact, "course": course, "verdict": access.verdict(contact, course)}
-    return render(request, "enrollments/dashboard/access_detail.html", context)
