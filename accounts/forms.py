@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,10 +13,12 @@ from django.contrib.auth.password_validation import (
 )
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.http import QueryDict
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import Contact, Link, User
+from accounts.models import Contact, Link, Note, Segment, Tag, User
 from accounts.models.contact import normalize_email
 from accounts.models.link import Purpose, Section
 
@@ -28,13 +31,24 @@ def language_field() -> forms.ChoiceField:
     )
 
 
+CONSENTS = ("newsletter", "promotions")
+
+
 class ContactForm(forms.ModelForm[Contact]):
-    """Registration data of one contact. The address of somebody with a login is not changed here."""
+    """Registration data of one contact: who they are, how to reach them, what they agreed to."""
 
     tag_names = forms.CharField(
         label=gettext_lazy("Tags"),
         required=False,
         help_text=gettext_lazy("Separated by commas."),
+    )
+    newsletter = forms.BooleanField(
+        label=gettext_lazy("Wants the newsletter"),
+        required=False,
+        help_text=gettext_lazy("Tick it only if they said so: the day is kept as a proof."),
+    )
+    promotions = forms.BooleanField(
+        label=gettext_lazy("Wants offers and promotions"), required=False
     )
 
     class Meta:
@@ -48,6 +62,8 @@ class ContactForm(forms.ModelForm[Contact]):
         if self.instance.pk:
             names = self.instance.tags.values_list("name", flat=True)
             self.fields["tag_names"].initial = ", ".join(names)
+            for consent in CONSENTS:
+                self.fields[consent].initial = getattr(self.instance, f"{consent}_at") is not None
             if self.instance.login and self.instance.login.is_staff:
                 self.fields["email"].disabled = True
                 self.fields["email"].help_text = _("Of staff, who log in with it.")
@@ -82,11 +98,68 @@ class ContactForm(forms.ModelForm[Contact]):
         if self.instance.pk:
             contact = Contact.objects.get(pk=self.instance.pk)
             contact.change_email(fields.pop("email"))
-            contact.change(**fields)
         else:
-            contact = Contact.objects.add(**fields)
+            contact = Contact.objects.add(email=fields.pop("email"), name=fields.pop("name"))
+        contact.change(**fields, **self._consents(contact))
         contact.tag(self.cleaned_data["tag_names"])
         return contact
+
+    def _consents(self, contact: Contact) -> dict[str, datetime | None]:
+        """Since when they agree: as it was, from now on, or no more."""
+        found = {}
+        for consent in CONSENTS:
+            since = getattr(contact, f"{consent}_at")
+            found[f"{consent}_at"] = (since or now()) if self.cleaned_data[consent] else None
+        return found
+
+
+class TagForm(forms.Form):
+    """One tag to put on a contact, or to take off."""
+
+    add = forms.CharField(max_length=60, required=False)
+    remove = forms.CharField(max_length=60, required=False)
+
+    def __init__(self, data: QueryDict, *, contact: Contact) -> None:
+        super().__init__(data)
+        self.contact = contact
+
+    def clean(self) -> dict[str, Any]:
+        words = super().clean() or self.cleaned_data
+        if not (words.get("add") or words.get("remove")):
+            raise ValidationError(_("A tag has 60 characters at most, and one at least."))
+        if known := Tag.objects.filter(name__iexact=words.get("add", "")).first():
+            words["add"] = known.name  # so that case makes no second tag
+        return words
+
+    @transaction.atomic
+    def save(self) -> bool:
+        """Put the tag on or take it off; whether that changed anything."""
+        Contact.objects.select_for_update(no_key=True).get(pk=self.contact.pk)
+        before = set(self.contact.tags.values_list("name", flat=True))
+        after = (before | {self.cleaned_data["add"]}) - {self.cleaned_data["remove"], ""}
+        self.contact.tag(after)
+        return after != before
+
+
+class NoteForm(forms.ModelForm[Note]):
+    """What staff tell each other about a contact."""
+
+    class Meta:
+        model = Note
+        fields: ClassVar[list[str]] = ["text"]
+        widgets: ClassVar[dict[str, forms.Widget]] = {"text": forms.Textarea(attrs={"rows": 3})}
+
+
+class SegmentForm(forms.ModelForm[Segment]):
+    """The name under which a set of filters is kept."""
+
+    class Meta:
+        model = Segment
+        fields: ClassVar[list[str]] = ["name"]
+
+    def save(self, commit: bool = True, *, query: str = "", user: User | None = None) -> Segment:
+        self.instance.query, self.instance.created_by = query, user
+        return super().save(commit)
 
 
 class BlockForm(forms.Form):
@@ -101,9 +174,16 @@ class BlockForm(forms.Form):
 
 
 class LinkForm(forms.Form):
-    """A login link by mail, to a section."""
+    """A link by mail: to log in and reach a section, or to choose a new password."""
 
     section = forms.ChoiceField(label=gettext_lazy("Leads to"), choices=Section)
+    purpose = forms.TypedChoiceField(
+        choices=[(each.value, each.label) for each in (Purpose.LOGIN, Purpose.RESET)],
+        coerce=Purpose,
+        required=False,
+        empty_value=Purpose.LOGIN,
+        widget=forms.HiddenInput,  # which button was pressed
+    )
 
 
 class NewPasswordForm(forms.Form):

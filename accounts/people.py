@@ -141,3 +141,19 @@ def tag_many(tags: dict[int, Collection[str]]) -> set[int]:
             added.setdefault(pk, []).append(name)
     record_many(Name.CONTACT_TAGGED, [(pk, {"added": new}) for pk, new in sorted(added.items())])
     return set(added)
+
+
+def untag_many(contact_ids: Collection[int], tag: str) -> set[int]:
+    """Take one tag off these contacts; returns whose it was. Records `contact.tagged`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM accounts_contact_tags
+            WHERE contact_id = ANY(%s) AND tag_id = (SELECT id FROM accounts_tag WHERE name = %s)
+            RETURNING contact_id
+            """,
+            [list(contact_ids), tag],
+        )
+        removed = {pk for (pk,) in cursor.fetchall()}
+    record_many(Name.CONTACT_TAGGED, [(pk, {"removed": [tag]}) for pk in sorted(removed)])
+    return removed

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
-from portal.views import contact, contacts, demo, home, search, styleguide
+from portal.views import audit, bulk, contact, contacts, demo, home, search, styleguide
 from portal.views import settings as school_settings
 
 handler404 = "portal.views.errors.not_found"
@@ -14,10 +14,26 @@ house: list[URLPattern | URLResolver] = [
     path("dashboard/search/", search.search, name="search"),
     path("dashboard/contacts/", contacts.contact_list, name="contact_list"),
     path("dashboard/contacts/count/", contacts.contact_count, name="contact_count"),
+    path("dashboard/contacts/filters/", contacts.contact_filter, name="contact_filter"),
+    path("dashboard/contacts/segments/new/", contacts.segment_create, name="segment_create"),
+    path(
+        "dashboard/contacts/segments/<int:pk>/delete/",
+        contacts.segment_delete,
+        name="segment_delete",
+    ),
+    path("dashboard/portal-users/", contacts.portal_user_list, name="portal_user_list"),
+    path("dashboard/bulk/", bulk.bulk_list, name="bulk_list"),
+    path("dashboard/bulk/new/", bulk.bulk_create, name="bulk_create"),
+    path("dashboard/bulk/<int:pk>/", bulk.bulk_detail, name="bulk_detail"),
+    path("dashboard/bulk/<int:pk>/undo/", bulk.bulk_undo, name="bulk_undo"),
     path("dashboard/contacts/<int:pk>/", contact.contact_detail, name="contact_detail"),
+    path("dashboard/contacts/<int:pk>/block/", contact.contact_block, name="contact_block"),
     path(
         "dashboard/contacts/<int:pk>/timeline/", contact.contact_timeline, name="contact_timeline"
     ),
+    path("dashboard/audit/", audit.audit_list, name="audit_list"),
+    path("dashboard/audit/export/", audit.audit_export, name="audit_export"),
+    path("dashboard/audit/<int:pk>/", audit.audit_detail, name="audit_detail"),
     path("dashboard/settings/", school_settings.settings, name="settings"),
     path("dashboard/events/<int:pk>/replay/", home.event_replay, name="event_replay"),
     path("dashboard/jobs/<int:pk>/replay/", home.job_replay, name="job_replay"),

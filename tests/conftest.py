@@ -56,14 +56,13 @@ def school(db: None) -> School:
 
 def work_off() -> None:
     """Do everything that is due in this very transaction, as clock and workers would."""
-    while events.dispatch():
-        pass
-    while due := [*Message.objects.due().values_list("pk", flat=True)]:
-        for pk in due:
-            mail.deliver(pk)
-    while due := [*Job.objects.due().values_list("pk", flat=True)]:
-        for pk in due:
-            jobs.run(pk)
+    more = True
+    while more:
+        more = events.dispatch() > 0
+        for waiting, work in ((Message, mail.deliver), (Job, jobs.run)):
+            for pk in list(waiting.objects.due().values_list("pk", flat=True)):
+                work(pk)
+                more = True
 
 
 @pytest.fixture

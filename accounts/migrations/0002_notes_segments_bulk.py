@@ -72,7 +72,6 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('outcome', models.CharField(blank=True, choices=[('changed', 'Done'), ('unchanged', 'Nothing to do'), ('refused', 'Not done')], max_length=12)),
                 ('reason', models.TextField(blank=True)),
-                ('was', models.JSONField(null=True)),
                 ('contact', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.contact')),
                 ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='accounts.bulkrun')),
             ],

@@ -37,7 +37,7 @@ class BulkRunManager(models.Manager["BulkRun"]):
             cursor.execute(
                 f"""
                 INSERT INTO accounts_bulkrow (run_id, contact_id, outcome, reason)
-                SELECT %s, chosen.id, '', '' FROM ({chosen}) AS chosen
+                SELECT %s, chosen.pk, '', '' FROM ({chosen}) AS chosen (pk)
                 """,  # noqa: S608 -- Django wrote the part in braces
                 [run.pk, *params],
             )
@@ -71,6 +71,28 @@ class BulkRun(models.Model):
     def cause(self) -> str:
         return f"bulk:{self.pk}"
 
+    @property
+    def state(self) -> str:
+        """running, done, undoing or undone."""
+        if self.undo_started_at:
+            return "undone" if self.undone_at else "undoing"
+        return "done" if self.finished_at else "running"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has come to everybody."""
+        return self.finished_at is not None
+
+    @transaction.atomic
+    def undo(self) -> None:
+        """Take back what it changed, as far as nobody has changed it since. Undoing twice is harmless."""
+        mine = BulkRun.objects.filter(
+            pk=self.pk, finished_at__isnull=False, undo_started_at__isnull=True
+        )
+        if mine.update(undo_started_at=now(), done=0):
+            jobs.queue("bulk_undo", key=f"bulk_undo:{self.pk}", run=self.pk)
+        self.refresh_from_db()
+
     def counts(self) -> dict[str, int]:
         """How many contacts had which outcome so far."""
         rows = self.rows.exclude(outcome="").values_list("outcome")
@@ -83,8 +105,7 @@ class BulkRow(models.Model):
     run = models.ForeignKey(BulkRun, models.CASCADE, related_name="rows", db_index=False)
     contact = models.ForeignKey(Contact, models.PROTECT, related_name="+", db_index=False)
     outcome = models.CharField(max_length=12, blank=True, choices=Outcome)
-    reason = models.TextField(blank=True)  # why not, as a sentence in the language of who asked
-    was = models.JSONField(null=True)  # what undoing needs to know
+    reason = models.TextField(blank=True)  # why not, in the language of whoever asked
 
     class Meta:
         constraints = [

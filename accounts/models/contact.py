@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from allauth.account.models import EmailAddress
 from django.contrib.postgres.indexes import GinIndex
 from django.db import connection, models, transaction
 from django.db.models import Func, Q, Value
-from django.db.models.functions import Concat, Lower
+from django.db.models.functions import Coalesce, Concat, Lower
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
@@ -33,6 +33,12 @@ class SearchKey(Func):
 
     function = "search_key"
     output_field = models.TextField()
+
+
+# When somebody was last in; whoever never was, was so long ago. What the list is sorted by.
+LAST_ACCESS = Coalesce(
+    "last_seen_at", Value(datetime(1970, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())
+)
 
 
 class Tag(models.Model):
@@ -168,7 +174,9 @@ class Contact(models.Model):
             ),
         ]
         indexes = [
-            GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="contact_search")
+            GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="contact_search"),
+            models.Index(fields=["search_text", "id"], name="contact_by_name"),
+            models.Index(LAST_ACCESS, "id", name="contact_by_last_access"),
         ]
 
     def __str__(self) -> str:
@@ -195,7 +203,7 @@ class Contact(models.Model):
         )
 
     @transaction.atomic
-    def change(self, **fields: str | None) -> None:
+    def change(self, **fields: str | datetime | None) -> None:
         """Edit registration data and record `contact.updated` with the names of what differs."""
         changed = [name for name, value in fields.items() if getattr(self, name) != value]
         if changed:
@@ -236,24 +244,28 @@ class Contact(models.Model):
         record(Name.CONTACT_TAGGED, contact=self, added=added, removed=removed)
 
     @transaction.atomic
-    def block(self, *, reason: str = "") -> None:
-        """Shut this person out everywhere, from the next request on. Blocking twice is harmless."""
-        if Contact.objects.filter(pk=self.pk, blocked_at=None).update(
+    def block(self, *, reason: str = "") -> bool:
+        """Shut this person out everywhere, from the next request on; whether they were not yet."""
+        blocked = Contact.objects.filter(pk=self.pk, blocked_at=None).update(
             blocked_at=now(), block_reason=reason
-        ):
+        )
+        if blocked:
             if self.login and not self.login.is_staff:
                 self.login.end_access()
             record(Name.CONTACT_BLOCKED, contact=self, reason=reason)
         self.refresh_from_db(fields=["blocked_at", "block_reason"])
+        return bool(blocked)
 
     @transaction.atomic
-    def unblock(self) -> None:
-        """Let this person in again. What they may see is what their grants say now."""
-        if Contact.objects.filter(pk=self.pk, blocked_at__isnull=False).update(
+    def unblock(self) -> bool:
+        """Let this person in again, to what their grants say now; whether they were blocked."""
+        unblocked = Contact.objects.filter(pk=self.pk, blocked_at__isnull=False).update(
             blocked_at=None, block_reason=""
-        ):
+        )
+        if unblocked:
             record(Name.CONTACT_UNBLOCKED, contact=self)
         self.refresh_from_db(fields=["blocked_at", "block_reason"])
+        return bool(unblocked)
 
     @transaction.atomic
     def join(self) -> None:

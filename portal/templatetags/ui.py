@@ -68,6 +68,16 @@ STATES: dict[str, tuple[str, Text]] = {
     "failed": ("bad", gettext_lazy("Failed")),
     "dead": ("bad", gettext_lazy("Given up")),
     "suppressed": ("warn", gettext_lazy("Suppressed")),
+    # Imports and their rows
+    "uploaded": ("warn", gettext_lazy("Has a question")),
+    "checking": ("accent", gettext_lazy("Being checked")),
+    "checked": ("warn", gettext_lazy("Ready to start")),
+    "refused": ("bad", gettext_lazy("Refused")),
+    "undoing": ("accent", gettext_lazy("Being undone")),
+    "undone": ("muted", gettext_lazy("Undone")),
+    "updated": ("good", gettext_lazy("Updated")),
+    "unchanged": ("muted", gettext_lazy("Unchanged")),
+    "duplicate": ("warn", gettext_lazy("Duplicate")),
     # Links
     "created": ("accent", gettext_lazy("Not opened yet")),
     "used": ("good", gettext_lazy("Used")),

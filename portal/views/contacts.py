@@ -1,68 +1,123 @@
-"""The list of contacts: found, counted, and paged by key."""
+"""The lists of contacts: everybody, those of the portal, and the segments staff have named."""
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from datetime import timedelta
+from typing import Any
 
-from django.http import HttpResponse
-from django.shortcuts import render
+from django.contrib import messages
+from django.db.models import Count, Q
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, asked, is_pk
-from accounts.models import Contact
-from accounts.models.contact import ContactQuerySet
-from enrollments.access import with_portal_status
+from accounts.filters import Selection, Unclear
+from accounts.forms import SegmentForm
+from accounts.http import StaffRequest
+from accounts.models import Contact, Segment
+from portal.views.listing import COUNTED, Listing
+from portal.views.navigation import Item
 
-PAGE = 50
-COUNTED = 1000  # beyond, the list says "1,000+"; the exact number comes as its own fragment
-
-
-def _found(request: StaffRequest) -> ContactQuerySet:
-    return Contact.objects.matching(asked(request))
-
-
-def _page(rows: ContactQuerySet) -> list[Contact]:
-    """The first rows, one more than fit, in their order.
-
-    Their states are looked up when they are chosen: before, PostgreSQL would walk through the
-    grants of everybody up to a page in the middle.
-    """
-    chosen = Contact.objects.filter(pk__in=rows.values("pk")[: PAGE + 1])
-    return list(with_portal_status(chosen).order_by(*rows.query.order_by))
+CONTACT_COLUMNS = ("email", "portal", "offers", "last_access", "created")
+PORTAL_COLUMNS = ("email", "portal", "offers", "invited", "joined", "last_access")
+QUIET_DAYS = 30  # not seen for so long: inactive
 
 
 @staff_required("view_contacts")
 def contact_list(request: StaffRequest) -> HttpResponse:
-    """Contacts, newest first, found by name or address. Keyset paging: every page costs the same."""
-    query = asked(request)
-    before, after = (request.GET.get(name, "") for name in ("before", "after"))
-    rows = _found(request).order_by("-pk")
-    if is_pk(after):
-        page = _page(rows.filter(pk__gt=int(after)).order_by("pk"))[::-1]
-        has_newer, has_older = len(page) > PAGE, True
-        page = page[-PAGE:]
-    else:
-        page = _page(rows.filter(pk__lt=int(before)) if is_pk(before) else rows)
-        has_newer, has_older = is_pk(before), len(page) > PAGE
-        page = page[:PAGE]
-    is_all = not (before or after or has_older)
+    """Contacts, found by words and filters. Keyset paging: every page costs the same."""
+    listing = Listing(request, columns=CONTACT_COLUMNS)
+    context = {"segment_form": SegmentForm()}
+    return _list(request, listing, "portal/dashboard/contact_list.html", context)
 
-    def url(**where: int) -> str:
-        return f"?{urlencode({'q': query} | where)}" if query else f"?{urlencode(where)}"
 
+@staff_required("view_contacts")
+def portal_user_list(request: StaffRequest) -> HttpResponse:
+    """Those who have something to do with the portal: who was invited, who came, who stays away."""
+    listing = Listing(request, columns=PORTAL_COLUMNS, of_portal=True)
     context = {
-        "query": query,
-        "contacts": page,
-        "prev_url": url(after=page[0].pk) if page and has_newer else "",
-        "next_url": url(before=page[-1].pk) if page and has_older else "",
-        "count": len(page) if is_all else _found(request).order_by()[: COUNTED + 1].count(),
-        "counted": COUNTED,
+        "tabs": _portal_tabs(listing),
+        "numbers": Contact.objects.present().aggregate(
+            invited=Count("pk", filter=Q(invited_at__isnull=False)),
+            joined=Count("pk", filter=Q(joined_at__isnull=False)),
+            seen=Count("pk", filter=Q(last_seen_at__gt=now() - timedelta(days=7))),
+        ),
     }
-    return render(request, "portal/dashboard/contact_list.html", context)
+    return _list(request, listing, "portal/dashboard/portal_user_list.html", context)
+
+
+def _portal_tabs(listing: Listing) -> list[Item]:
+    tabs = [
+        (_("All"), []),
+        (_("Invited, not joined"), ["portal:is:invited"]),
+        (_("Joined"), ["portal:is:joined"]),
+        (_("Never logged in"), ["last_access:never:"]),
+        (_("Inactive for %d days") % QUIET_DAYS, [f"inactive:days:{QUIET_DAYS}"]),
+    ]
+    asked = [str(condition) for condition in listing.selection.conditions]
+    return [
+        Item(label, listing.address(where=where, match=None), "", is_current=asked == where)
+        for label, where in tabs
+    ]
+
+
+def _list(
+    request: StaffRequest, listing: Listing, template: str, context: dict[str, Any]
+) -> HttpResponse:
+    try:
+        if address := listing.added():
+            return redirect(request.path + address)
+    except Unclear as problem:
+        messages.error(request, str(problem))
+        return redirect(request.path + listing.address())
+    return render(request, template, context | {"listing": listing, "counted": COUNTED})
+
+
+@staff_required("view_contacts")
+def contact_filter(request: StaffRequest) -> HttpResponse:
+    """The filters there are, to add one to those in the address; for htmx the menu alone."""
+    of_portal = request.GET.get("among") == "portal"
+    listing = Listing(request, columns=CONTACT_COLUMNS, of_portal=of_portal)
+    name = "portal:portal_user_list" if of_portal else "portal:contact_list"
+    context = {"listing": listing, "action": reverse(name)}
+    fragment = "#menu" if request.htmx else ""
+    return render(request, f"portal/dashboard/contact_filter.html{fragment}", context)
 
 
 @staff_required("view_contacts")
 def contact_count(request: StaffRequest) -> HttpResponse:
     """The exact number of contacts found, for the head of the list."""
-    context = {"count": _found(request).count()}
-    return render(request, "portal/dashboard/contact_list.html#count", context)
+    context = {"count": Selection.from_query(request.GET).contacts().order_by().count()}
+    return render(request, "components/contact_count.html", context)
+
+
+@require_POST
+@staff_required("manage_contacts")
+def segment_create(request: StaffRequest) -> HttpResponse:
+    """Give what the list shows a name, for everybody on the staff."""
+    selection = Selection.from_query(QueryDict(request.POST.get("query", "")))
+    address = f"{reverse('portal:contact_list')}?{selection.as_query()}"
+    form = SegmentForm(request.POST)
+    if selection.problems or not (selection.words or selection.conditions):
+        messages.error(request, _("Search or filter first: a segment is what the list then shows."))
+    elif form.is_valid():
+        segment = form.save(query=selection.as_query(), user=request.user)
+        messages.success(request, _("The segment “%s” is saved.") % segment)
+    else:
+        for errors in form.errors.values():
+            messages.error(request, " ".join(str(error) for error in errors))
+    return redirect(address)
+
+
+@require_POST
+@staff_required("manage_contacts")
+def segment_delete(request: StaffRequest, pk: int) -> HttpResponse:
+    """Forget a segment; its contacts stay."""
+    segment = get_object_or_404(Segment, pk=pk)
+    segment.delete()
+    messages.success(request, _("The segment “%s” is gone. Its contacts are not.") % segment.name)
+    return redirect("portal:contact_list")

@@ -31,6 +31,7 @@ def _staff_pages(user: User) -> Iterator[tuple[str, str, str]]:
     yield _("Home"), "portal:dashboard", "home"
     if user.may("view_contacts"):
         yield _("Contacts"), "portal:contact_list", "users"
+        yield _("Portal users"), "portal:portal_user_list", "key"
     if user.may("manage_content"):
         yield _("Offers"), "offers:offer_list", "tag"
         yield _("Courses"), "offers:course_list", "book"

@@ -1,0 +1,331 @@
+"""Bulk actions: small registered objects that do one thing to many contacts, in slices, with Undo where possible.
+
+An app adds its own by registering an `Action` when it is ready.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.db.models import Model
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from accounts.models import BulkRun, Contact, Link, Tag, User
+from accounts.models.bulk import Outcome
+from accounts.models.contact import ContactQuerySet
+from accounts.models.link import Purpose, Section
+from accounts.people import tag_many, untag_many
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an action did for one contact, and if it did not, why."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+CHANGED, UNCHANGED = Result(Outcome.CHANGED), Result(Outcome.UNCHANGED)
+
+type Results = dict[int, Result]  # by the contact's pk; whoever is missing was left unchanged
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Model):
+        return value.pk
+    return value.isoformat() if isinstance(value, date) else value
+
+
+class Action(ABC):
+    """One thing that can be done to many contacts. What happened is also in the log, caused by `run.cause`."""
+
+    key: ClassVar[str]
+    label: ClassVar[StrOrPromise]
+    icon: ClassVar[str] = "check"
+    permission: ClassVar[str] = "manage_contacts"
+    is_dangerous: ClassVar[bool] = False
+    batch: ClassVar[int] = 2000  # contacts a transaction
+    form: ClassVar[type[forms.Form]] = forms.Form
+
+    def terms(self, words: dict[str, Any]) -> dict[str, Any]:
+        """What a valid form says, as JSON can hold it: nouns by their pk, days as ISO."""
+        return {name: _plain(value) for name, value in words.items()}
+
+    @abstractmethod
+    def sentence(self, terms: dict[str, Any]) -> str:
+        """What it does on these terms: "Add the tag “vip”"."""
+
+    def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
+        """What it would do, in numbers, to be said before it is done. Empty: it is done without asking."""
+        return []
+
+    @abstractmethod
+    def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
+        """Do it to one batch, whose contacts no other batch of the run has. The caller holds the transaction."""
+
+
+class Undoable(Action):
+    """An action that can be taken back."""
+
+    @abstractmethod
+    def undo(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> None:
+        """Take it back for those it changed, where nobody has changed it since."""
+
+
+ACTIONS: dict[str, Action] = {}
+
+
+def register(action: type[Action]) -> type[Action]:
+    """Offer an action, in this order, on the contact list."""
+    ACTIONS[action.key] = action()
+    return action
+
+
+class TagForm(forms.Form):
+    """One tag, new or known."""
+
+    tag = forms.CharField(label=gettext_lazy("Tag"), max_length=60)
+
+    def clean_tag(self) -> str:
+        tag: str = " ".join(self.cleaned_data["tag"].split())
+        if "," in tag:
+            raise forms.ValidationError(_("A tag has no comma: add one tag at a time."))
+        return tag
+
+
+class KnownTagForm(forms.Form):
+    """One of the tags there are."""
+
+    tag = forms.ModelChoiceField(Tag.objects.all(), label=gettext_lazy("Tag"), to_field_name="name")
+
+
+@register
+class AddTag(Undoable):
+    """Put a tag on them."""
+
+    key = "tag"
+    label = gettext_lazy("Add a tag")
+    icon = "tag"
+    form = TagForm
+
+    def sentence(self, terms: dict[str, Any]) -> str:
+        return _("Add the tag “%s”") % str(terms["tag"])
+
+    def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
+        return dict.fromkeys(tag_many({pk: [terms["tag"]] for pk in contact_ids}), CHANGED)
+
+    def undo(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> None:
+        untag_many(contact_ids, terms["tag"])
+
+
+@register
+class RemoveTag(Undoable):
+    """Take a tag off them."""
+
+    key = "untag"
+    label = gettext_lazy("Remove a tag")
+    icon = "tag"
+    form = KnownTagForm
+
+    def terms(self, words: dict[str, Any]) -> dict[str, Any]:
+        return {"tag": words["tag"].name}
+
+    def sentence(self, terms: dict[str, Any]) -> str:
+        return _("Remove the tag “%s”") % str(terms["tag"])
+
+    def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
+        return dict.fromkeys(untag_many(contact_ids, terms["tag"]), CHANGED)
+
+    def undo(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> None:
+        tag_many({pk: [terms["tag"]] for pk in contact_ids})
+
+
+class SectionForm(forms.Form):
+    """Where the links lead."""
+
+    section = forms.ChoiceField(label=gettext_lazy("Leads to"), choices=Section)
+
+
+def _reachable(contact_ids: Collection[int]) -> tuple[list[User], Results]:
+    """The logins of these contacts, made now where there are none, and why some get no mail."""
+    contacts = Contact.objects.filter(pk__any_of=contact_ids).order_by("pk")
+    list(contacts.select_for_update(no_key=True).values_list("pk", flat=True))
+    User.objects.for_contacts(contact_ids)
+    users: list[User] = []
+    refused: Results = {}
+    rows = User.objects.filter(contact__in=contact_ids).select_related("contact")
+    for user in rows.order_by("contact_id"):
+        pk = user.contact_id or 0
+        if user.contact and user.contact.is_blocked:
+            refused[pk] = Result(Outcome.REFUSED, _("The contact is blocked."))
+        elif user.is_staff:
+            refused[pk] = Result(Outcome.REFUSED, _("Staff log in with their password."))
+        else:
+            users.append(user)
+    return users, refused
+
+
+@register
+class Invite(Action):
+    """Mail those who were never in the portal a link to set their password and come in."""
+
+    key = "invite"
+    label = gettext_lazy("Invite to the portal")
+    icon = "mail"
+    permission = "manage_access"
+    batch = 200
+
+    def sentence(self, terms: dict[str, Any]) -> str:
+        return _("Invite to the portal")
+
+    def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
+        new = contacts.filter(joined_at=None, blocked_at=None).count()
+        text = ngettext(
+            "Mails %(number)d person a link to set a password and come in.",
+            "Mails %(number)d people a link to set a password and come in.",
+            new,
+        )
+        return [
+            text % {"number": new},
+            _("Whoever was in the portal before, or is blocked, gets no mail."),
+        ]
+
+    def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
+        users, results = _reachable(contact_ids)
+        invited = []
+        for user in users:
+            contact = user.contact
+            if contact is None:
+                continue
+            if contact.joined_at:
+                reason = _("Was in the portal before: send a login mail instead.")
+                results[contact.pk] = Result(Outcome.REFUSED, reason)
+                continue
+            Link.objects.request(
+                user=user,
+                purpose=Purpose.SET_PASSWORD,
+                section=Section.HOME,
+                delivery="mail",
+                key=f"invite:{run.cause}:{contact.pk}",
+            )
+            invited.append(contact.pk)
+        Contact.objects.invite(invited)
+        return results | dict.fromkeys(invited, CHANGED)
+
+
+@register
+class SendLogin(Action):
+    """Mail each a link that logs them in."""
+
+    key = "login"
+    label = gettext_lazy("Send login mail")
+    icon = "mail"
+    permission = "manage_access"
+    batch = 200
+    form = SectionForm
+
+    def sentence(self, terms: dict[str, Any]) -> str:
+        return _("Send login mail")
+
+    def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
+        number = contacts.filter(blocked_at=None).count()
+        text = ngettext(
+            "Mails %(number)d person a link that logs them in.",
+            "Mails %(number)d people a link that logs them in.",
+            number,
+        )
+        return [text % {"number": number}, _("Blocked people and staff get no mail.")]
+
+    def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
+        users, results = _reachable(contact_ids)
+        for user in users:
+            Link.objects.request(
+                user=user,
+                purpose=Purpose.LOGIN,
+                section=Section(terms["section"]),
+                delivery="mail",
+                key=f"login:{run.cause}:{user.contact_id}",
+            )
+        return results | dict.fromkeys([user.contact_id or 0 for user in users], CHANGED)
+
+
+class ReasonForm(forms.Form):
+    """Why. Only staff read it."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"), max_length=500, help_text=gettext_lazy("Only staff see it.")
+    )
+
+
+@register
+class Block(Undoable):
+    """Shut them out everywhere."""
+
+    key = "block"
+    label = gettext_lazy("Block")
+    icon = "lock"
+    permission = "manage_access"
+    is_dangerous = True
+    batch = 200
+    form = ReasonForm
+
+    def sentence(self, terms: dict[str, Any]) -> str:
+        return _("Block: %s") % str(terms["reason"])
+
+    def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
+        number = contacts.filter(blocked_at=None).count()
+        text = ngettext(
+            "Shuts %(number)d person out at once: no course opens, no link lets them in.",
+            "Shuts %(number)d people out at once: no course opens, no link lets them in.",
+            number,
+        )
+        return [text % {"number": number}, _("Grants and progress are kept. Nobody is told.")]
+
+    def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
+        found = Contact.objects.filter(pk__any_of=contact_ids, blocked_at=None).order_by("pk")
+        return {
+            contact.pk: CHANGED
+            for contact in found.select_related("user")
+            if contact.block(reason=terms["reason"])
+        }
+
+    def undo(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> None:
+        blocked = Contact.objects.filter(pk__any_of=contact_ids, block_reason=terms["reason"])
+        for contact in blocked.order_by("pk"):
+            contact.unblock()
+
+
+@register
+class Unblock(Action):
+    """Let them in again."""
+
+    key = "unblock"
+    label = gettext_lazy("Unblock")
+    icon = "unlock"
+    permission = "manage_access"
+    batch = 200
+
+    def sentence(self, terms: dict[str, Any]) -> str:
+        return _("Unblock")
+
+    def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
+        number = contacts.filter(blocked_at__isnull=False).count()
+        text = ngettext(
+            "Lets %(number)d blocked person in again.",
+            "Lets %(number)d blocked people in again.",
+            number,
+        )
+        return [text % {"number": number}, _("What opens is what their grants say now.")]
+
+    def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
+        blocked = Contact.objects.filter(pk__any_of=contact_ids, blocked_at__isnull=False)
+        return {contact.pk: CHANGED for contact in blocked.order_by("pk") if contact.unblock()}

@@ -1,0 +1,102 @@
+"""Long work about people, in slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone, translation
+from django.utils.timezone import now
+
+from accounts.bulk import ACTIONS, UNCHANGED, Results, Undoable
+from accounts.models import BulkRun
+from accounts.models.bulk import Outcome
+from portal import context
+from portal.jobs import SLICE_SECONDS, job
+from portal.models import Job, School
+
+
+@job("bulk_run")
+def bulk_run_slice(job: Job) -> bool:
+    """Do a bulk action to its next contacts."""
+    return _go_on(job, _do)
+
+
+@job("bulk_undo")
+def bulk_undo_slice(job: Job) -> bool:
+    """Take a bulk action back for the next contacts it changed."""
+    return _go_on(job, _undo)
+
+
+def _go_on(job: Job, step: Callable[[Job, BulkRun], bool]) -> bool:
+    """Do batches, each in its own transaction, for half a slice's time; whether none is left."""
+    run = BulkRun.objects.select_related("started_by__contact").get(pk=job.data["run"])
+    until = monotonic() + SLICE_SECONDS / 2
+    with _as_started(run):
+        while monotonic() < until:
+            if not step(job, run):
+                return True
+    return False
+
+
+@contextmanager
+def _as_started(run: BulkRun) -> Iterator[None]:
+    """In the name, the language and the hour of whoever started it."""
+    school, user = School.current(), run.started_by
+    language = (user.language if user else "") or school.language
+    with (
+        context.acting(cause=run.cause, user=user),
+        translation.override(language),
+        timezone.override(school.zone),
+    ):
+        yield
+
+
+@transaction.atomic
+def _do(job: Job, run: BulkRun) -> bool:
+    """One batch; False when there is none left."""
+    action = ACTIONS[run.action]
+    waiting = run.rows.filter(outcome="", contact__gt=job.cursor).order_by("contact")
+    ids = list(waiting.values_list("contact_id", flat=True)[: action.batch])
+    if not ids:
+        BulkRun.objects.filter(pk=run.pk).update(finished_at=now())
+        return False
+    _write(run, ids, action.run(ids, run.terms, run))
+    BulkRun.objects.filter(pk=run.pk).update(done=F("done") + len(ids))
+    job.advance(cursor=ids[-1])
+    return True
+
+
+def _write(run: BulkRun, ids: list[int], results: Results) -> None:
+    found = [results.get(pk, UNCHANGED) for pk in ids]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE accounts_bulkrow AS row SET outcome = given.outcome, reason = given.reason
+            FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS given (contact_id, outcome, reason)
+            WHERE row.run_id = %s AND row.contact_id = given.contact_id
+            """,
+            [
+                ids,
+                [result.outcome.value for result in found],
+                [result.reason for result in found],
+                run.pk,
+            ],
+        )
+
+
+@transaction.atomic
+def _undo(job: Job, run: BulkRun) -> bool:
+    action = ACTIONS[run.action]
+    changed = run.rows.filter(outcome=Outcome.CHANGED, contact__gt=job.cursor).order_by("contact")
+    ids = list(changed.values_list("contact_id", flat=True)[: action.batch])
+    if not ids or not isinstance(action, Undoable):
+        BulkRun.objects.filter(pk=run.pk).update(undone_at=now())
+        return False
+    action.undo(ids, run.terms, run)
+    BulkRun.objects.filter(pk=run.pk).update(done=F("done") + len(ids))
+    job.advance(cursor=ids[-1])
+    return True

@@ -1,0 +1,276 @@
+"""Bulk actions on access: grant, revoke, move the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.utils.dateparse import parse_date
+from django.utils.formats import date_format
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from accounts.bulk import CHANGED, Action, Result, Results, Undoable, register
+from accounts.models import BulkRun
+from accounts.models.bulk import Outcome as Done
+from accounts.models.contact import ContactQuerySet
+from enrollments.forms.bulk import GrantOfferForm, RevokeOfferForm, SetEndForm
+from enrollments.models import Grant, Outcome
+from offers.models import Offer
+from portal.events import Name
+from portal.models import Event, School
+
+
+def _offer(terms: dict[str, Any]) -> Offer:
+    return Offer.objects.get(pk=terms["offer"])
+
+
+def _until(day: str | None) -> str:
+    """A last day as JSON keeps it, in words."""
+    found = parse_date(day) if day else None
+    return _("until %s") % date_format(found) if found else _("without an end")
+
+
+def _recorded(name: Name, contact_ids: Sequence[int], run: BulkRun) -> list[Event]:
+    """What a run recorded about these contacts."""
+    return list(
+        Event.objects.filter(contact__in=contact_ids, cause=run.cause, name=name).order_by("pk")
+    )
+
+
+@register
+class GrantOffer(Undoable):
+    """Give them an offer."""
+
+    key = "grant"
+    label = gettext_lazy("Grant an offer")
+    icon = "key"
+    permission = "manage_access"
+    form = GrantOfferForm
+
+    def sentence(self, terms: dict[str, Any]) -> str:
+        offer = _offer(terms)
+        if terms["mode"] == "default":
+            return _("Grant “%s”") % offer
+        return _("Grant “%(offer)s” %(until)s") % {"offer": offer, "until": _until(terms["day"])}
+
+    def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
+        offer, number = _offer(terms), contacts.count()
+        held = contacts.filter(pk__in=Grant.objects.held().filter(offer=offer).values("contact"))
+        holding = held.count()
+        new = ngettext(
+            "%(number)d person gets “%(offer)s” at once.",
+            "%(number)d people get “%(offer)s” at once.",
+            number - holding,
+        )
+        sentences = [new % {"number": number - holding, "offer": offer}]
+        if holding:
+            kept = {
+                "leave": ngettext(
+                    "%d holds it already and keeps what they have.",
+                    "%d hold it already and keep what they have.",
+                    holding,
+                ),
+                "extend": ngettext(
+                    "%d holds it already: their end moves if the new one is later.",
+                    "%d hold it already: their end moves if the new one is later.",
+                    holding,
+                ),
+                "set": ngettext(
+                    "%d holds it already: their end is set to the new one.",
+                    "%d hold it already: their end is set to the new one.",
+                    holding,
+                ),
+            }
+            sentences.append(kept[terms["if_held"]] % holding)
+        if not terms["notify"]:
+            return [*sentences, _("Nobody is told by mail.")]
+        if not offer.is_active:
+            return [*sentences, _("The offer is not active: nobody is told by mail.")]
+        return [*sentences, _("Each gets one mail with the way in.")]
+
+    def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
+        ends: dict[int, date | None] = {}
+        if terms["mode"] != "default":
+            ends = dict.fromkeys(contact_ids, parse_date(terms["day"]) if terms["day"] else None)
+        outcomes = Grant.objects.grant_many(
+            contact_ids=contact_ids,
+            offer=_offer(terms),
+            source="manual",
+            ends=ends,
+            if_held=terms["if_held"],
+            notify=terms["notify"],
+            note=terms["note"],
+        )
+        return {pk: CHANGED for pk, outcome in outcomes.items() if outcome != Outcome.UNCHANGED}
+
+    def undo(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> None:
+        granted = [
+            event
+            for event in _recorded(Name.OFFER_GRANTED, contact_ids, run)
+            if "before" not in event.data
+        ]
+        made = Grant.objects.filter(pk__in=[event.data["grant"] for event in granted])
+        made.revoke(reason=_("Undone: bulk action %d") % run.pk)
+        _move_back(contact_ids, run)
+
+
+@register
+class RevokeOffer(Action):
+    """Take an offer from them, from whatever source they have it."""
+
+    key = "revoke"
+    label = gettext_lazy("Revoke an offer")
+    icon = "x"
+    permission = "manage_access"
+    is_dangerous = True
+    form = RevokeOfferForm
+
+    def sentence(self, terms: dict[str, Any]) -> str:
+        return _("Revoke “%s”") % _offer(terms)
+
+    def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
+        offer = _offer(terms)
+        theirs = Grant.objects.filter(offer=offer, revoked_at=None, contact__in=contacts.order_by())
+        people = theirs.values("contact").distinct().count()
+        courses = offer.courses.count()
+        ends = ngettext(
+            "Ends “%(offer)s” for %(number)d person at once.",
+            "Ends “%(offer)s” for %(number)d people at once.",
+            people,
+        )
+        holds = ngettext(
+            "It holds %d course; whoever has another grant of it keeps it.",
+            "It holds %d courses; whoever has another grant of one keeps that.",
+            courses,
+        )
+        return [
+            ends % {"offer": offer, "number": people},
+            holds % courses,
+            _("Progress is kept. Nobody is told by mail, and no payment is refunded."),
+        ]
+
+    def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
+        theirs = Grant.objects.filter(
+            contact__in=contact_ids, offer=terms["offer"], revoked_at=None
+        )
+        holders = set(theirs.values_list("contact_id", flat=True))
+        theirs.revoke(reason=terms["reason"])
+        return dict.fromkeys(holders, CHANGED)
+
+
+@register
+class SetEnd(Undoable):
+    """Move the last day of an offer for those who hold it."""
+
+    key = "set_end"
+    label = gettext_lazy("Change the end date")
+    icon = "calendar"
+    permission = "manage_access"
+    form = SetEndForm
+
+    def sentence(self, terms: dict[str, Any]) -> str:
+        offer = _offer(terms)
+        match terms["mode"]:
+            case "extend":
+                text = ngettext(
+                    "Move the end of “%(offer)s” by %(days)d day",
+                    "Move the end of “%(offer)s” by %(days)d days",
+                    terms["days"],
+                )
+                return text % {"offer": offer, "days": terms["days"]}
+            case "default":
+                return _("Let “%(offer)s” last as long as the offer says now") % {"offer": offer}
+        return _("“%(offer)s” %(until)s") % {"offer": offer, "until": _until(terms["day"])}
+
+    def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
+        offer = _offer(terms)
+        targets = list(_targets(contacts.order_by().values("pk"), terms))
+        ends = _new_ends(targets, terms, offer=offer)
+        moving = {grant.contact_id for grant in targets if ends[grant.pk] != grant.ends_on}
+        text = ngettext(
+            "Moves the end of “%(offer)s” for %(number)d person.",
+            "Moves the end of “%(offer)s” for %(number)d people.",
+            len(moving),
+        )
+        sentences = [text % {"offer": offer, "number": len(moving)}]
+        today = School.current().today()
+        if over := sum(1 for day in ends.values() if day and day < today):
+            text = ngettext(
+                "For %d of them that day is over: access ends at once.",
+                "For %d of them that day is over: access ends at once.",
+                over,
+            )
+            sentences.append(text % over)
+        return [*sentences, _("All courses of the offer move with it. Nobody is told by mail.")]
+
+    def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
+        targets = list(_targets(contact_ids, terms).select_for_update(of=["self"]))
+        ends = _new_ends(targets, terms, offer=_offer(terms))
+        changing = {grant.pk: grant for grant in targets if ends[grant.pk] != grant.ends_on}
+        Grant.objects.set_ends({pk: ends[pk] for pk in changing})
+        holders = {grant.contact_id for grant in targets}
+        missing = Result(Done.REFUSED, _("Does not hold the offer."))
+        return dict.fromkeys(set(contact_ids) - holders, missing) | {
+            grant.contact_id: CHANGED for grant in changing.values()
+        }
+
+    def undo(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> None:
+        _move_back(contact_ids, run)
+
+
+def _targets(contacts: Any, terms: dict[str, Any]) -> Any:
+    """The grants whose end moves: those that are held; of who holds none, the last that ended.
+
+    What ended is opened again by a new day, not by more days. Dates of a subscription belong to Stripe.
+    """
+    same = Grant.objects.filter(
+        contact=OuterRef("contact"), offer=OuterRef("offer"), revoked_at=None
+    )
+    is_held = Q(ends_at=None) | Q(ends_at__gt=now())
+    if terms["mode"] in ("set", "none"):
+        last = Subquery(same.order_by("-ends_at", "-pk").values("pk")[:1])
+        is_held |= ~Exists(same.held()) & Q(pk=last)
+    theirs = Grant.objects.filter(
+        is_held, contact__in=contacts, offer=terms["offer"], revoked_at=None
+    )
+    return theirs.exclude(source__startswith="subscription:").order_by("pk")
+
+
+def _new_ends(
+    grants: Iterable[Grant], terms: dict[str, Any], *, offer: Offer
+) -> dict[int, date | None]:
+    """Grant's pk -> its last day on these terms. What has no end is not extended: it stays so."""
+    zone = School.current().zone
+    match terms["mode"]:
+        case "extend":
+            longer = timedelta(days=terms["days"])
+            return {grant.pk: grant.ends_on and grant.ends_on + longer for grant in grants}
+        case "default":
+            return {
+                grant.pk: offer.default_end(grant.starts_at.astimezone(zone).date())
+                for grant in grants
+            }
+    day = parse_date(terms["day"]) if terms["day"] else None
+    return {grant.pk: day for grant in grants}
+
+
+def _move_back(contact_ids: Sequence[int], run: BulkRun) -> None:
+    """Set the ends a run moved to what they were, where they still are as it left them."""
+    moved = {
+        event.data["grant"]: event.data
+        for name in (Name.OFFER_EXTENDED, Name.OFFER_GRANTED)
+        for event in _recorded(name, contact_ids, run)
+        if "before" in event.data
+    }
+    grants = Grant.objects.filter(pk__in=moved, revoked_at=None)
+    Grant.objects.set_ends(
+        {
+            pk: parse_date(moved[pk]["before"]) if moved[pk]["before"] else None
+            for pk, ends_on in grants.values_list("pk", "ends_on")
+            if (ends_on.isoformat() if ends_on else None) == moved[pk]["ends_on"]
+        }
+    )

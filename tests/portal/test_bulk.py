@@ -1,0 +1,222 @@
+"""Bulk actions: what they will do is said, done in the background, told row by row, and taken back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import make
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.bulk import ACTIONS
+from accounts.models import BulkRun, Contact
+from accounts.models.user import Role
+from enrollments.access import open_courses
+from enrollments.models import Grant
+from portal.events import Name
+from portal.models import Event
+
+NEW = "/dashboard/bulk/new/"
+
+
+@pytest.fixture
+def staff(login, alice):
+    return login(alice)
+
+
+@pytest.fixture
+def act(staff, committed):
+    """Do an action in bulk as staff would, and let it be carried out; the page that shows the result."""
+
+    def do(action, contacts=(), *, sure=True, browser=staff, **terms):
+        words = {"action": action, "terms": "1"} | terms
+        words |= {"sure": "1"} if sure else {}
+        if contacts:
+            words["ids"] = [contact.pk for contact in contacts]
+        with committed():
+            answer = browser.post(NEW, words)
+        return browser.get(answer.headers["Location"]) if answer.status_code == 302 else answer
+
+    return do
+
+
+def outcomes(run):
+    return dict(run.rows.values_list("contact__name", "outcome"))
+
+
+def test_chosen_contacts_are_asked_about_terms_first(staff, bob):
+    page = staff.post(NEW, {"action": "tag", "ids": [bob.pk]})
+    assert "For 1 contact." in page.content.decode()
+    assert not BulkRun.objects.exists()
+    empty = staff.post(NEW, {"action": "tag", "ids": [bob.pk], "terms": "1", "tag": ""})
+    assert "This field is required" in empty.content.decode()
+
+
+def test_what_it_will_do_is_said_in_numbers_before_it_is_done(staff, act, bob, charlie):
+    base = make.offer("Base")
+    make.grant(contact=bob, offer=base)
+    page = act("grant", [bob, charlie], sure=False, offer=base.pk, mode="default", if_held="leave")
+    text = page.content.decode()
+    assert "1 person gets “Base” at once." in text
+    assert "1 holds it already and keeps what they have." in text
+    assert not BulkRun.objects.exists()
+    page = act("revoke", [bob, charlie], sure=False, offer=base.pk)
+    assert "Ends “Base” for 1 person at once." in page.content.decode()
+
+
+def test_granting_in_bulk_tells_each_once_and_is_undone(
+    act, staff, committed, mailoutbox, bob, charlie
+):
+    base = make.offer("Base")
+    make.grant(contact=bob, offer=base)
+    terms = {"offer": base.pk, "mode": "default", "if_held": "leave", "notify": "on"}
+    page = act("grant", [bob, charlie], **terms)
+    run = BulkRun.objects.get()
+    assert outcomes(run) == {"Bob Baker": "unchanged", "Charlie Cook": "changed"}
+    assert "Grant “Base”" in page.content.decode()
+    assert [mail.to for mail in mailoutbox] == [[charlie.email]]
+    assert Event.objects.get(name=Name.OFFER_GRANTED, contact=charlie).actor == run.started_by
+
+    with committed():
+        staff.post(f"/dashboard/bulk/{run.pk}/undo/")
+    assert not open_courses(charlie).exists()
+    assert open_courses(bob).exists()
+    with committed():
+        staff.post(f"/dashboard/bulk/{run.pk}/undo/")
+    assert Event.objects.filter(name=Name.OFFER_REVOKED).count() == 1
+
+
+def test_all_that_match_are_those_the_filters_find(act, bob, charlie):
+    bob.tag(["vip"])
+    act("tag", tag="met", all="1", where=f"tag:is:{bob.tags.get().pk}", ids=charlie.pk)
+    assert set(bob.tags.values_list("name", flat=True)) == {"vip", "met"}
+    assert not charlie.tags.exists()
+
+
+def test_nobody_chosen_is_nobody_meant(staff, act, bob):
+    for words in ({}, {"where": "tag:is:999", "all": "1"}, {"ids": "x"}):
+        answer = staff.post(
+            NEW, {"action": "block", "terms": "1", "sure": "1", "reason": "x"} | words
+        )
+        assert answer.status_code == 302
+        assert answer.headers["Location"] == "/dashboard/contacts/"
+    assert not BulkRun.objects.exists()
+
+
+def test_tags_go_on_and_off_and_back(act, staff, committed, bob, charlie):
+    bob.tag(["vip"])
+    act("tag", [bob, charlie], tag="vip")
+    run = BulkRun.objects.get()
+    assert outcomes(run) == {"Bob Baker": "unchanged", "Charlie Cook": "changed"}
+    with committed():
+        staff.post(f"/dashboard/bulk/{run.pk}/undo/")
+    assert bob.tags.exists()
+    assert not charlie.tags.exists()
+    act("untag", [bob, charlie], tag="vip")
+    assert not bob.tags.exists()
+    last = BulkRun.objects.latest("pk")
+    assert outcomes(last) == {"Bob Baker": "changed", "Charlie Cook": "unchanged"}
+
+
+def test_an_end_date_moves_and_moves_back_where_nobody_moved_it_since(
+    act, staff, committed, school, bob, charlie
+):
+    base, day = make.offer("Base"), school.today() + timedelta(days=10)
+    grants = [make.grant(contact=who, offer=base, ends_on=day) for who in (bob, charlie)]
+    stranger = make.contact("Stranger")
+    act("set_end", [bob, charlie, stranger], offer=base.pk, mode="extend", days="5")
+    run = BulkRun.objects.get()
+    assert outcomes(run)["Stranger"] == "refused"
+    assert {grant.ends_on for grant in Grant.objects.all()} == {day + timedelta(days=5)}
+    by_hand = day + timedelta(days=99)
+    grants[0].extend(until=by_hand)
+    with committed():
+        staff.post(f"/dashboard/bulk/{run.pk}/undo/")
+    ends = dict(Grant.objects.values_list("contact__name", "ends_on"))
+    assert ends == {"Bob Baker": by_hand, "Charlie Cook": day}
+
+
+def test_a_new_day_opens_again_what_had_ended(act, staff, committed, school, bob, mailoutbox):
+    base, over = make.offer("Base"), school.today() - timedelta(days=3)
+    make.grant(contact=bob, offer=base, ends_on=over)
+    assert not open_courses(bob).exists()
+    until = school.today() + timedelta(days=30)
+    act("set_end", [bob], offer=base.pk, mode="set", day=until.isoformat())
+    assert open_courses(bob).exists()
+    with committed():
+        staff.post(f"/dashboard/bulk/{BulkRun.objects.get().pk}/undo/")
+    assert Grant.objects.get().ends_on == over
+    assert not mailoutbox
+
+
+def test_invitations_and_login_mails_say_who_got_none_and_why(act, mailoutbox, bob, charlie):
+    charlie.join()
+    blocked = make.contact("Blocked")
+    blocked.block(reason="x")
+    act("invite", [bob, charlie, blocked])
+    rows = dict(BulkRun.objects.get().rows.values_list("contact__name", "reason"))
+    assert rows["Bob Baker"] == ""
+    assert rows["Charlie Cook"].startswith("Was in the portal before")
+    assert rows["Blocked"] == "The contact is blocked."
+    assert [mail.to for mail in mailoutbox] == [[bob.email]]
+    mailoutbox.clear()
+    act("login", [bob, charlie, blocked], section="courses")
+    assert sorted(mail.to for mail in mailoutbox) == [[bob.email], [charlie.email]]
+
+
+def test_blocking_in_bulk_shuts_out_and_is_undone(act, staff, committed, login, bob, charlie):
+    browser = login(bob)
+    act("block", [bob, charlie], reason="Unpaid")
+    assert browser.get("/courses/").status_code == 302
+    with committed():
+        staff.post(f"/dashboard/bulk/{BulkRun.objects.get().pk}/undo/")
+    assert not Contact.objects.exclude(blocked_at=None).exists()
+    act("block", [bob], reason="Unpaid")
+    act("unblock", [bob, charlie])
+    last = BulkRun.objects.latest("pk")
+    assert outcomes(last) == {"Bob Baker": "changed", "Charlie Cook": "unchanged"}
+
+
+def test_the_page_tells_how_far_it_is_and_then_what_became_of_whom(staff, act, bob):
+    staff.post(NEW, {"action": "tag", "terms": "1", "tag": "vip", "ids": [bob.pk]})
+    run = BulkRun.objects.get()
+    page = staff.get(f"/dashboard/bulk/{run.pk}/").content.decode()
+    assert "At work." in page
+    assert "0 of 1" in page
+    act("tag", [bob], tag="met")  # works off what waits, too
+    done = staff.get(f"/dashboard/bulk/{run.pk}/", headers={"HX-Request": "true"})
+    assert done.headers["HX-Refresh"] == "true"
+    page = staff.get(f"/dashboard/bulk/{run.pk}/?outcome=changed").content.decode()
+    assert "bob@example.com" in page
+    assert "Add the tag “vip”" in staff.get("/dashboard/bulk/").content.decode()
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_moderators_and_students_do_nothing_in_bulk(login, bob, action):
+    words = {"action": action, "terms": "1", "sure": "1", "ids": [bob.pk]}
+    for person in (make.staff(Role.MODERATOR), bob):
+        assert login(person).post(NEW, words).status_code == 403
+    assert not BulkRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("action", "terms"),
+    [
+        ("grant", {"mode": "default", "if_held": "leave"}),
+        ("set_end", {"mode": "set", "day": "2099-01-01"}),
+        ("revoke", {}),
+        ("tag", {"tag": "vip"}),
+    ],
+)
+def test_statements_do_not_grow_with_contacts(act, action, terms):
+    base, counts = make.offer("Base"), []
+    for many in (1, 3, 40):  # the first also works off what making the offer left to do
+        contacts = [make.contact() for _ in range(many)]
+        if action != "grant":
+            for contact in contacts:
+                make.grant(contact=contact, offer=base)
+        with CaptureQueriesContext(connection) as statements:
+            act(action, contacts, offer=base.pk, **terms)
+        counts.append(len(statements))
+    assert counts[1] == counts[2]
