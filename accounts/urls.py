@@ -15,7 +15,9 @@ app: list[URLPattern | URLResolver] = [
     path("profile/", student.profile, name="profile"),
     path("dashboard/contacts/new/", dashboard.contact_create, name="contact_create"),
     path("dashboard/contacts/<int:pk>/edit/", dashboard.contact_update, name="contact_update"),
-    path("dashboard/contacts/<int:pk>/block/", dashboard.contact_block, name="contact_block"),
+    path("dashboard/contacts/<int:pk>/tag/", dashboard.contact_tag, name="contact_tag"),
+    path("dashboard/contacts/<int:pk>/notes/", dashboard.note_create, name="note_create"),
+    path("dashboard/notes/<int:pk>/delete/", dashboard.note_delete, name="note_delete"),
     path("dashboard/contacts/<int:pk>/unblock/", dashboard.contact_unblock, name="contact_unblock"),
     path("dashboard/contacts/<int:pk>/link/", dashboard.link_send, name="link_send"),
 ]

@@ -4,9 +4,9 @@ from django.apps import AppConfig
 
 
 class EnrollmentsConfig(AppConfig):
-    """Registers the filters, the bulk actions and the long jobs of access."""
+    """Registers the filters, the bulk actions, the reasons and the long jobs of access."""
 
     name = "enrollments"
 
     def ready(self) -> None:
-        from enrollments import bulk, filters, jobs  # noqa: F401 -- models must be ready
+        from enrollments import bulk, explanation, filters, jobs  # noqa: F401 -- models must be ready

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
+from django.utils import translation
 
+from accounts.models import User
+from enrollments.importing import Importer
+from enrollments.members_file import look_at, open_sheet
+from enrollments.models import ImportBatch
 from enrollments.models.enrollment import enroll_holders
 from enrollments.models.grant import move_ends
-from portal.jobs import job
+from enrollments.models.import_batch import Overtaken
+from enrollments.preview import understood
+from enrollments.tables import FileRefused
+from enrollments.undoing import undo_rows
+from portal import context
+from portal.jobs import SLICE_SECONDS, job
 from portal.models import Job, School
 
 SLICE = 2000  # rows
@@ -42,3 +57,65 @@ def enroll_holders_slice(job: Job) -> bool:
 def move_ends_slice(job: Job) -> bool:
     """Recompute the ends of the next grants, in the school's new zone."""
     return _advance(job, move_ends(after=job.cursor, limit=SLICE))
+
+
+@job("check_import")
+def check_import_slice(job: Job) -> bool:
+    """Dry-run the next rows of a members file; the first time, read all of it once."""
+    batch = ImportBatch.objects.get(pk=job.data["batch"])
+    with _working_on(batch, user=batch.started_by):
+        try:
+            return _import_rows(batch)
+        except FileRefused as refused:
+            batch.refuse(str(refused))
+            return True
+
+
+@job("run_import")
+def run_import_slice(job: Job) -> bool:
+    """Import the next rows of a members file."""
+    batch = ImportBatch.objects.get(pk=job.data["batch"])
+    with _working_on(batch, user=batch.started_by):
+        return _import_rows(batch)
+
+
+@job("undo_import")
+def undo_import_slice(job: Job) -> bool:
+    """Take the next rows of an import back."""
+    batch = ImportBatch.objects.get(pk=job.data["batch"])
+    user = User.objects.filter(pk=job.data["user"]).first()
+    with _working_on(batch, user=user, cause=f"undo:{batch.pk}"):
+        return _until_tired(lambda: undo_rows(batch, job))
+
+
+@contextmanager
+def _working_on(batch: ImportBatch, *, user: User | None, cause: str = "") -> Iterator[None]:
+    """Everything inside is done by `user`, and said in the language of whoever uploaded the file."""
+    with (
+        context.acting(cause=cause or batch.source, user=user),
+        translation.override(batch.language or None),
+    ):
+        yield
+
+
+def _import_rows(batch: ImportBatch) -> bool:
+    """Do rows of the batch as long as a slice may last; whether all are done."""
+    source = io.BytesIO(bytes(batch.file.content))
+    if batch.total:
+        sheet = look_at(source)
+    else:
+        sheet = open_sheet(source)
+        batch.understand(sheet=understood(sheet, only_dates=batch.only_dates), total=sheet.total)
+    try:
+        return _until_tired(Importer(batch, sheet).step)
+    except Overtaken:
+        return False
+
+
+def _until_tired(step: Callable[[], bool]) -> bool:
+    """Repeat `step` until nothing is left, or the time of a slice is over; whether nothing is left."""
+    enough = time.monotonic() + min(SLICE_SECONDS, settings.LEASE_SECONDS / 2) / 2
+    while step():
+        if time.monotonic() > enough:
+            return False
+    return True

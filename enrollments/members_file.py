@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from functools import lru_cache, partial
@@ -34,12 +34,10 @@ from enrollments.tables import (
     FileRefused,
     Table,
     XlsxTable,
+    is_xlsx,
     opened,
     too_wide,
 )
-
-MAX_ROWS = 50_000
-MAX_BYTES = 10 * 1024**2
 
 # Header spellings. Case, accents, spaces and punctuation do not count.
 SPELLINGS = {
@@ -61,6 +59,14 @@ SPELLINGS = {
     "language": ("Idioma", "Language", "Lingua"),
     "external_id": ("External ID", "Contact ID"),
     "password": ("Password", "Senha", "Contraseña"),  # refused
+}
+
+
+# The header of the file we offer as a pattern, by language: spellings of above.
+PATTERNS = {
+    "en": ("Name", "Email", "Expiration date"),
+    "it": ("Nome", "Email", "Data di scadenza"),
+    "pt-br": ("Nome", "Email", "Data de expiração"),
 }
 
 
@@ -105,7 +111,7 @@ class Sheet:
     header_number: int
     header: list[str]
     indexes: dict[str, list[int]]  # field of Row -> its columns; a name may have several
-    total: int  # rows below the header that are not blank
+    total: int = 0  # rows below the header that are not blank; of open_sheet() alone
 
     @property
     def encoding(self) -> str:
@@ -161,38 +167,46 @@ class Sheet:
         return Problem(field, value, unfit.reason % facts)
 
 
-def open_sheet(
-    source: Path | BinaryIO, *, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES
-) -> Sheet:
-    """Understand a file by its content. Reads all of it once, so that its rows can be relied on.
+def look_at(source: Path | BinaryIO, *, max_bytes: int | None = None) -> Sheet:
+    """Understand the header of a file, by its content: what a page can wait for.
 
-    Raises FileRefused. A header with no rows below is fine. A file object must be seekable
-    and stays open.
+    Raises FileRefused. A file object must be seekable and stays open.
     """
+    limit = settings.IMPORT_MAX_BYTES if max_bytes is None else max_bytes
     with opened(source) as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         start = file.read(16)
-    if size > max_bytes:
+    if size > limit:
         reason = _("The file is larger than %(limit)s. Split it and import the parts one by one.")
-        raise FileRefused(reason % {"limit": filesizeformat(max_bytes)})
-    table = (
-        XlsxTable(source) if start.startswith(b"PK\3\4") else CsvTable(source, start, knows=_knows)
-    )
+        raise FileRefused(reason % {"limit": filesizeformat(limit)})
+    table = XlsxTable(source) if is_xlsx(start) else CsvTable(source, start, knows=_knows)
     with closing(_filled(table)) as records:
         header_number, header = next(records, (0, []))
-        if not header:
-            reason = _("The file is empty. Choose one with a header and a row for each member.")
-            raise FileRefused(reason)
-        header = [" ".join(title.split()) for title in header]
-        indexes = _understood(header)
-        total = sum(1 for _record in islice(records, max_rows + 1))
-    if total > max_rows:
+    if not header:
+        reason = _("The file is empty. Choose one with a header and a row for each member.")
+        raise FileRefused(reason)
+    header = [" ".join(title.split()) for title in header]
+    return Sheet(table, header_number, header, _understood(header))
+
+
+def open_sheet(
+    source: Path | BinaryIO, *, max_rows: int | None = None, max_bytes: int | None = None
+) -> Sheet:
+    """Understand a file and read all of it once, so that its rows can be relied on.
+
+    Raises FileRefused. A header with no rows below is fine. See look_at().
+    """
+    limit = settings.IMPORT_MAX_ROWS if max_rows is None else max_rows
+    sheet = look_at(source, max_bytes=max_bytes)
+    with closing(_filled(sheet.table)) as records:
+        total = sum(1 for _record in islice(records, limit + 2)) - 1  # the header is no row
+    if total > limit:
         reason = _(
             "The file has more than %(limit)s rows. Split it and import the parts one by one."
         )
-        raise FileRefused(reason % {"limit": number_format(max_rows, force_grouping=True)})
-    return Sheet(table, header_number, header, indexes, total)
+        raise FileRefused(reason % {"limit": number_format(limit, force_grouping=True)})
+    return replace(sheet, total=total)
 
 
 # The header

@@ -25,6 +25,9 @@ LAST_ROW = 1_048_576  # of any XLSX
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"  # also an XLSX with a password
 
 
+QUICK_UNPACKED = 512 * 1024  # bytes of an XLSX that are read while somebody waits for a page
+
+
 class FileRefused(Exception):
     """Nothing of this file can be imported. The message is for the person who chose it."""
 
@@ -53,6 +56,11 @@ def opened(source: Path | BinaryIO) -> Iterator[BinaryIO]:
     else:
         source.seek(0)
         yield source
+
+
+def is_xlsx(start: bytes) -> bool:
+    """Whether a file that begins so is a zip archive, as an XLSX is."""
+    return start.startswith(b"PK\3\4")
 
 
 class CsvTable:
@@ -155,9 +163,9 @@ class XlsxTable:
         self.source = source
         with opened(source) as file, _refusing_broken():
             parts = zipfile.ZipFile(file).infolist()
-        unpacked = sum(part.file_size for part in parts)
+        self.unpacked = sum(part.file_size for part in parts)
         packed = sum(part.compress_size for part in parts)
-        if unpacked > MAX_UNPACKED or unpacked > MAX_RATIO * packed:
+        if self.unpacked > MAX_UNPACKED or self.unpacked > MAX_RATIO * packed:
             reason = _(
                 "The file is far larger inside than a members file needs. "
                 "Copy its cells into a new workbook and choose that."

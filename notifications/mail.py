@@ -7,6 +7,7 @@ import re
 import smtplib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from email.utils import formataddr
 from functools import partial
 from typing import Any
@@ -17,12 +18,14 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Link, User
 from accounts.models.link import Purpose, Section
-from enrollments.models import Grant
+from enrollments.expiry import ending
+from enrollments.models import Grant, ImportBatch, RowOutcome
 from notifications.models import Kind, Message, State
 from offers.models import Offer
 from offers.models.course import Status as CourseStatus
@@ -39,6 +42,7 @@ REASONS = {
     "course_unpublished": _("course unpublished"),
     "grant_ended": _("the access ended before it could be sent"),
     "blocked": _("the contact is blocked"),
+    "end_moved": _("the end date moved, or the access was taken or paused first"),
     "link_ended": _("the link was replaced or used before it could be sent"),
     "refused": _("the mail server refused the address"),
 }
@@ -221,6 +225,26 @@ def link_inside(message: Message, user: User, purpose: Purpose, section: Section
     return link if link.is_usable else ask(key=f"{key}:{message.attempts}")
 
 
+def _reminder(message: Message) -> Letter:
+    """What ends on the day the mail was queued for, as far as it still does."""
+    contact = message.contact
+    if contact is None or (login := contact.login) is None:
+        raise NotNow(State.CANCELED, "end_moved")
+    last_day = date.fromisoformat(message.data["ends_on"])
+    grants = ending().filter(pk__in=message.data["grants"], ends_on=last_day)
+    offers = {grant.offer: grant for grant in grants.select_related("offer")}
+    if not offers:
+        raise NotNow(State.CANCELED, "end_moved")
+    words: dict[str, Any] = {
+        "grants": sorted(offers.values(), key=lambda grant: grant.offer.title),
+        "last_day": last_day,
+        "days_left": (last_day - School.current().today()).days,
+    }
+    if not login.is_staff:
+        words["login_link"] = link_inside(message, login, Purpose.LOGIN, Section.COURSES)
+    return Letter("reminder", words)
+
+
 def _link(message: Message) -> Letter:
     """The one link somebody asked for."""
     link = Link.objects.usable().select_related("user").filter(pk=message.data["link"]).first()
@@ -233,8 +257,25 @@ def _password_changed(message: Message) -> Letter:
     return Letter("password_changed")
 
 
+def _import_finished(message: Message) -> Letter:
+    """How an import went, in numbers, and the way to its page."""
+    batch = ImportBatch.objects.get(pk=message.data["batch"])
+    counts = [
+        (label, batch.counts[outcome])
+        for outcome, label in RowOutcome.choices
+        if batch.counts.get(outcome)
+    ]
+    url = settings.PORTAL_URL + reverse("enrollments:import_detail", args=[batch.pk])
+    failed = batch.counts.get(RowOutcome.FAILED, 0)
+    return Letter(
+        "import_finished", {"batch": batch, "counts": counts, "failed": failed, "url": url}
+    )
+
+
 LETTERS: dict[Kind, Callable[[Message], Letter]] = {
     Kind.ACCESS: _access,
+    Kind.REMINDER: _reminder,
     Kind.LINK: _link,
     Kind.PASSWORD_CHANGED: _password_changed,
+    Kind.IMPORT_FINISHED: _import_finished,
 }

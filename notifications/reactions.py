@@ -114,12 +114,28 @@ def move_ends(events: list[Event]) -> None:
             jobs.queue("move_ends", key=f"move_ends:{event.pk}")
 
 
+def queue_import_mail(events: list[Event]) -> None:
+    """Whoever started an import in the browser hears how it went. The shell told its own reader."""
+    queue_mail(
+        Message(
+            key=f"import_finished:{event.data['batch']}",
+            kind=Kind.IMPORT_FINISHED,
+            user_id=event.actor_id,
+            cause=event.cause,
+            data={"batch": event.data["batch"]},
+        )
+        for event in events
+        if event.actor_id
+    )
+
+
 REACTIONS: dict[Name, list[Callable[[list[Event]], None]]] = {
     Name.OFFER_GRANTED: [queue_access_mail],
     Name.OFFER_COURSE_ADDED: [enroll_holders],
     Name.MAGIC_LINK_CREATED: [queue_link_mail],
     Name.PASSWORD_CHANGED: [queue_password_notice],
     Name.SETTINGS_CHANGED: [move_ends],
+    Name.IMPORT_FINISHED: [queue_import_mail],
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,9 +16,10 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils.timezone import now
 
 from accounts.models import Session
-from notifications import mail
+from enrollments import expiry
+from notifications import mail, reminders
 from notifications.models import Message
-from portal import events, jobs
+from portal import context, events, jobs
 from portal.celery import circuit
 from portal.models import Heartbeat, Job
 from portal.waiting import WaitingQuerySet
@@ -25,6 +27,7 @@ from portal.waiting import WaitingQuerySet
 logger = logging.getLogger(__name__)
 
 TICK = 1.0  # seconds
+ROUND = 60.0  # seconds between two looks at the calendar
 SWEEP = 3600.0  # seconds between two sweeps of what is merely old
 
 TAKEN_OVER = 3  # a row handed over so often without effect: the workers may be gone
@@ -61,6 +64,7 @@ class Clock:
     """
 
     stopped: threading.Event = field(default_factory=threading.Event)
+    looked_at: float = field(default=-ROUND)
     swept_at: float = field(default=-SWEEP)
 
     def __post_init__(self) -> None:
@@ -89,7 +93,8 @@ class Clock:
         self.beat()
         more = True
         while more:
-            more = events.dispatch() > 0
+            more = self.follow_calendar()
+            more |= events.dispatch() > 0
             for rows, work, _crew in self.lines:
                 more |= rows().hand_over() > 0
                 for row in ours(rows().due().urgent_first()):
@@ -100,13 +105,33 @@ class Clock:
         """Look once at everything that waits; whether there was anything to do."""
         close_old_connections()
         self.beat()
-        more = events.dispatch() == events.BATCH
+        more = False
+        if time.monotonic() - self.looked_at >= ROUND:
+            more = self.follow_calendar()
+            self.looked_at = self.looked_at if more else time.monotonic()
+        more |= events.dispatch() == events.BATCH
         for rows, work, crew in self.lines:
             more |= rows().hand_over() > 0
             due = ours(rows().due().urgent_first().only("pk", "priority"))
             more |= self.login.take(due.filter(priority=0), work)
             more |= crew.take(due.filter(priority__gt=0), work)
         return more
+
+    def follow_calendar(self) -> bool:
+        """Do a batch of what a date brings about: ends, and reminders of them. Whether there was any.
+
+        What fails is tried again in the next round, and holds up nothing else.
+        """
+        found = 0
+        with context.acting(cause=f"clock:{uuid.uuid4().hex}"):
+            for work in (expiry.record_expired, reminders.queue_reminders):
+                try:
+                    found += work()
+                except (OperationalError, InterfaceError):
+                    raise
+                except Exception:
+                    logger.exception("%s failed", work.__name__)
+        return found > 0
 
     def beat(self) -> None:
         """Say that a clock runs, and once an hour delete what is merely old."""

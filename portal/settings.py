@@ -152,6 +152,11 @@ RETRY_SECONDS = env.list(
 CLOCK_THREADS = env.int("CLOCK_THREADS", default=6)
 
 
+# Members files: what one may hold at most
+IMPORT_MAX_ROWS = env.int("IMPORT_MAX_ROWS", default=50_000)
+IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=10 * 1024**2)
+
+
 # Mail
 MAILERS = {"default": mailer_from(env, VAR, timeout=10)}
 ANYMAIL = anymail_options()

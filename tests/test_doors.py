@@ -45,7 +45,8 @@ CLOSED_TO = {
     Role.SUPPORT: [
         url
         for url in STAFF
-        if re.match(r"/dashboard/(offers|courses|modules|lessons|settings|events|jobs)/", url)
+        if re.match(r"/dashboard/(offers|courses|modules|lessons|settings|events|jobs|audit)/", url)
+        and not re.match(r"/dashboard/offers/1/holders/(move/)?$", url)
     ],
     Role.ADMIN: [url for url in STAFF if re.match(r"/dashboard/(settings|events|jobs)/", url)],
 }

@@ -1,4 +1,4 @@
-"""Staff pages about contacts: new, edit, block, mail a link. Their list and page need all apps: portal/views."""
+"""Staff pages about contacts: new, edit, tags, notes, unblock, mail a link. What needs all apps is in portal/views."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from accounts import undo
 from accounts.decorators import staff_required
-from accounts.forms import BlockForm, ContactForm, LinkForm
+from accounts.forms import ContactForm, LinkForm, NoteForm, TagForm
 from accounts.http import StaffRequest, posted
-from accounts.models import Contact, Link, User
+from accounts.models import Contact, Link, Note, User
 from accounts.models.link import Purpose, Section
 
 
@@ -43,42 +42,51 @@ def contact_update(request: StaffRequest, pk: int) -> HttpResponse:
     return render(request, "accounts/dashboard/contact_form.html", context)
 
 
-@staff_required("manage_access")
-def contact_block(request: StaffRequest, pk: int) -> HttpResponse:
-    """Shut somebody out; the page says what that means."""
+@require_POST
+@staff_required("manage_contacts")
+def contact_tag(request: StaffRequest, pk: int) -> HttpResponse:
+    """Put one tag on a contact or take one off; it can be undone."""
     contact = get_object_or_404(Contact, pk=pk)
-    form = BlockForm(posted(request))
+    form = TagForm(request.POST, contact=contact)
+    if not form.is_valid():
+        messages.error(request, _("A tag has 60 characters at most, and one at least."))
+    elif form.save():
+        added, removed = form.cleaned_data["add"], form.cleaned_data["remove"]
+        undo.done(
+            request,
+            _("Tag “%s” is added.") % added if added else _("Tag “%s” is removed.") % removed,
+            action=request.path,
+            fields={"remove": [added], "add": [removed]},
+        )
+    else:
+        messages.info(request, _("Nothing was changed."))
+    return redirect("portal:contact_detail", pk)
+
+
+@require_POST
+@staff_required("manage_contacts")
+def note_create(request: StaffRequest, pk: int) -> HttpResponse:
+    """Write down what other staff should know about a contact."""
+    contact = get_object_or_404(Contact, pk=pk)
+    form = NoteForm(request.POST, instance=Note(contact=contact, author=request.user))
     if form.is_valid():
-        contact.block(reason=form.cleaned_data["reason"])
-        messages.success(request, _("%(name)s is blocked.") % {"name": contact})
-        return redirect("portal:contact_detail", pk)
-    context = {"contact": contact, "form": form, "items": _effects_of_blocking(contact)}
-    return render(request, "accounts/dashboard/contact_block.html", context)
+        form.save()
+        messages.success(request, _("The note is kept. Only staff see it."))
+    else:
+        messages.error(request, _("A note has 5,000 characters at most, and one at least."))
+    return redirect(reverse("portal:contact_detail", args=[pk]) + "#notes")
 
 
-def _effects_of_blocking(contact: Contact) -> list[str]:
-    """What blocking would do, in numbers."""
-    sentences = []
-    login = contact.login
-    if login and (sessions := login.sessions.filter(expire_date__gt=now()).count()):
-        text = ngettext(
-            "Logs them out of %(number)d browser at once.",
-            "Logs them out of %(number)d browsers at once.",
-            sessions,
-        )
-        sentences.append(text % {"number": sessions})
-    if login and (links := login.links.usable().count()):
-        text = ngettext(
-            "Ends %(number)d link that was mailed to them and not used yet.",
-            "Ends %(number)d links that were mailed to them and not used yet.",
-            links,
-        )
-        sentences.append(text % {"number": links})
-    return [
-        *sentences,
-        _("Closes every course, and no mail goes to them any more. Nobody tells them why."),
-        _("Grants and progress are kept: unblocking opens again what is live then."),
-    ]
+@staff_required("manage_contacts")
+def note_delete(request: StaffRequest, pk: int) -> HttpResponse:
+    """Delete a note of one's own; GET asks."""
+    note = get_object_or_404(Note.objects.select_related("contact"), pk=pk, author=request.user)
+    if request.method == "POST":
+        note.delete()
+        messages.success(request, _("The note is deleted."))
+        return redirect(reverse("portal:contact_detail", args=[note.contact_id]) + "#notes")
+    context = {"note": note, "contact": note.contact}
+    return render(request, "accounts/dashboard/note_delete.html", context)
 
 
 @require_POST
@@ -94,7 +102,7 @@ def contact_unblock(request: StaffRequest, pk: int) -> HttpResponse:
 @require_POST
 @staff_required("manage_access")
 def link_send(request: StaffRequest, pk: int) -> HttpResponse:
-    """Mail the contact a login link."""
+    """Mail the contact a login link, or one to choose a new password."""
     contact = get_object_or_404(Contact, pk=pk)
     form = LinkForm(request.POST)
     login = User.objects.for_contact(contact)
@@ -105,13 +113,15 @@ def link_send(request: StaffRequest, pk: int) -> HttpResponse:
     elif form.is_valid():
         Link.objects.request(
             user=login,
-            purpose=Purpose.LOGIN,
+            purpose=form.cleaned_data["purpose"],
             section=Section(form.cleaned_data["section"]),
             delivery="mail",
         )
-        messages.success(
-            request, _("A login link is on its way to %(email)s.") % {"email": contact.email}
-        )
+        if form.cleaned_data["purpose"] == Purpose.RESET:
+            text = _("A link to choose a new password is on its way to %(email)s.")
+        else:
+            text = _("A login link is on its way to %(email)s.")
+        messages.success(request, text % {"email": contact.email})
     else:
         messages.error(request, _("Choose where the link leads: no link was sent."))
     return redirect(reverse("portal:contact_detail", args=[pk]) + "#login")

@@ -1,13 +1,12 @@
-"""What may be asked about access, and what is valid."""
+"""What may be asked about giving and taking offers, and what is valid."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import transaction
 from django.db.models import prefetch_related_objects
 from django.forms import BoundField
@@ -15,17 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Contact
-from enrollments.members_file import FIRST_DAY, LAST_DAY
-from enrollments.models import Grant, Outcome
-from offers.models import Offer
+from enrollments.forms.dates import day_field
+from enrollments.models import Enrollment, Grant, Outcome
+from offers.models import Course, Offer
 from portal.models import School
-
-
-def day_field(**options: Any) -> forms.DateField:
-    """A date that can be meant: a typing error like 0026 or 9999 is refused with a sentence."""
-    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    limits = [MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)]
-    return forms.DateField(required=False, widget=widget, validators=limits, **options)
 
 
 @dataclass(frozen=True)
@@ -35,15 +27,19 @@ class Choice:
     offer: Offer
     chosen: BoundField
     ends_on: BoundField
-    held: Grant | None
-    courses: list[str]
-    warning: str
+    courses: list[Course]
+    warnings: list[str]
+    held: Grant | None = None
+    begun: list[Course] = field(default_factory=list)  # where they stopped once
 
 
-class GrantForm(forms.Form):
-    """Staff give one contact access by hand: one or several offers, each with its last day."""
+class OffersForm(forms.Form):
+    """Offers to give, each with its last day."""
 
-    starts_on = day_field(label=gettext_lazy("Starts on"), help_text=gettext_lazy("Empty: now."))
+    starts_on = day_field(
+        label=gettext_lazy("Starts on"),
+        help_text=gettext_lazy("Empty: now. Until a later day the access is pending."),
+    )
     note = forms.CharField(
         label=gettext_lazy("Note"),
         required=False,
@@ -57,9 +53,9 @@ class GrantForm(forms.Form):
         help_text=gettext_lazy("One mail lists everything that is granted here."),
     )
 
-    def __init__(self, *args: Any, contact: Contact, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.contact, self.school = contact, School.current()
+        self.school = School.current()
         self.offers = list(Offer.objects.grantable())
         today = self.school.today()
         for offer in self.offers:
@@ -72,28 +68,15 @@ class GrantForm(forms.Form):
     def choices(self) -> Iterator[Choice]:
         """The offers, for the template to print as rows."""
         prefetch_related_objects(self.offers, "courses")
-        held = {grant.offer_id: grant for grant in self.contact.grants.held().order_by("pk")}
         for offer in self.offers:
             courses = list(offer.courses.all())
-            warning = ""
-            if not offer.is_active:
-                warning = _("A draft: it opens nothing and mails nobody until it is published.")
-            elif not courses:
-                warning = _("Holds no course yet.")
-            elif not any(course.is_published for course in courses):
-                warning = _("No course of it is published: nobody is mailed.")
             yield Choice(
                 offer=offer,
                 chosen=self[f"offer_{offer.pk}"],
                 ends_on=self[f"ends_on_{offer.pk}"],
-                held=held.get(offer.pk),
-                courses=[course.title for course in courses],
-                warning=warning,
+                courses=courses,
+                warnings=_warnings(offer, courses),
             )
-
-    def terms(self) -> list[BoundField]:
-        """The fields that hold for all chosen offers."""
-        return [self[name] for name in ("starts_on", "note", "notify")]
 
     def clean(self) -> dict[str, Any]:
         words = super().clean() or self.cleaned_data
@@ -107,28 +90,93 @@ class GrantForm(forms.Form):
                 self.add_error(f"ends_on_{offer.pk}", _("The last day is before the first."))
         return words
 
-    @transaction.atomic
-    def save(self) -> tuple[list[Offer], list[Offer]]:
-        """Grant the chosen offers in one transaction, hence one mail. Returns those granted, and those held already."""
+    def grant_to(self, contact: Contact, *, notify: bool) -> tuple[list[Offer], list[Offer]]:
+        """Grant the chosen offers. Returns those granted, and those held already, which stay as they are."""
         given: list[Offer] = []
         held: list[Offer] = []
         starts_on = self.cleaned_data["starts_on"]
         for offer in self.chosen:
             outcomes = Grant.objects.grant_many(
-                contact_ids=[self.contact.pk],
+                contact_ids=[contact.pk],
                 offer=offer,
                 source="manual",
-                ends={self.contact.pk: self.cleaned_data[f"ends_on_{offer.pk}"]},
+                ends={contact.pk: self.cleaned_data[f"ends_on_{offer.pk}"]},
                 starts_at=self.school.start_of(starts_on) if starts_on else None,
-                notify=self.cleaned_data["notify"],
+                notify=notify,
                 note=self.cleaned_data["note"],
             )
-            (held if outcomes[self.contact.pk] == Outcome.UNCHANGED else given).append(offer)
+            (held if outcomes[contact.pk] == Outcome.UNCHANGED else given).append(offer)
         return given, held
 
 
-class RevokeForm(forms.Form):
-    """Why access is taken. Only staff read it."""
+def _warnings(offer: Offer, courses: list[Course]) -> list[str]:
+    """What keeps an offer from opening what it seems to promise."""
+    found = []
+    if not offer.is_active:
+        found.append(_("A draft: it opens nothing and mails nobody until it is published."))
+    hidden = [course.title for course in courses if not course.is_published]
+    if not courses:
+        found.append(_("Holds no course yet."))
+    elif len(hidden) == len(courses):
+        found.append(_("No course of it is published: nobody is mailed."))
+    elif hidden:
+        found.append(_("Not published yet: %s.") % ", ".join(hidden))
+    return found
+
+
+class GrantForm(OffersForm):
+    """Staff give one contact access by hand."""
+
+    restart = forms.ChoiceField(
+        label=gettext_lazy("In courses they began before"),
+        choices=[
+            ("", gettext_lazy("Continue where they stopped")),
+            ("yes", gettext_lazy("Start a new attempt")),
+        ],
+        required=False,
+        widget=forms.RadioSelect,
+        help_text=gettext_lazy("A new attempt begins at 0%. What was done before is kept."),
+    )
+
+    def __init__(self, *args: Any, contact: Contact, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.contact = contact
+
+    def choices(self) -> Iterator[Choice]:
+        held = {grant.offer_id: grant for grant in self.contact.grants.held().order_by("pk")}
+        mine = {row.course_id: row for row in self.contact.enrollments.all()}
+        for choice in super().choices():
+            rows = [(course, mine[course.pk]) for course in choice.courses if course.pk in mine]
+            if off := [course.title for course, row in rows if row.inactive_at]:
+                choice.warnings.append(
+                    _("Switched off for them, and stays so: %s.") % ", ".join(off)
+                )
+            is_held = choice.offer.pk in held
+            begun = [course for course, row in rows if row.started_at and not is_held]
+            yield replace(choice, held=held.get(choice.offer.pk), begun=begun)
+
+    def rows(self) -> list[Choice]:
+        """The offers; hides the question about progress where there is none."""
+        rows = list(self.choices())
+        if not any(row.begun for row in rows):
+            del self.fields["restart"]
+        return rows
+
+    @transaction.atomic
+    def save(self) -> tuple[list[Offer], list[Offer]]:
+        """Grant in one transaction, hence one mail. Returns what was granted, and what was held already."""
+        given, held = self.grant_to(self.contact, notify=self.cleaned_data["notify"])
+        if self.cleaned_data["restart"]:
+            begun = Enrollment.objects.filter(
+                contact=self.contact, course__offers__in=given, started_at__isnull=False
+            )
+            for enrollment in begun.distinct():
+                enrollment.restart()
+        return given, held
+
+
+class ReasonForm(forms.Form):
+    """Why access is taken, or paused. Only staff read it."""
 
     reason = forms.CharField(
         label=gettext_lazy("Reason"),

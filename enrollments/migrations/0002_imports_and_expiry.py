@@ -115,6 +115,11 @@ class Migration(migrations.Migration):
             name='started_at',
             field=models.DateTimeField(null=True),
         ),
+        # What ended before this was recorded stays unrecorded: it is news to nobody.
+        migrations.RunSQL(
+            "UPDATE enrollments_grant SET expired_at = ends_at WHERE ends_at <= now()",
+            migrations.RunSQL.noop,
+        ),
         migrations.AddIndex(
             model_name='grant',
             index=models.Index(condition=models.Q(('ends_at__isnull', False), ('expired_at', None), ('revoked_at', None)), fields=['ends_at'], name='grant_ending'),

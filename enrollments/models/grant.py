@@ -486,5 +486,6 @@ def move_ends(*, after: int, limit: int) -> int | None:
     rows = list(to_come.order_by("pk").select_for_update(no_key=True)[:limit])
     for grant in rows:
         grant.ends_at = school.end_of(grant.ends_on)
-    Grant.objects.bulk_update(rows, ["ends_at"])
+        grant.expired_at = None  # what had ended and is open again ends anew
+    Grant.objects.bulk_update(rows, ["ends_at", "expired_at"])
     return rows[-1].pk if rows else None

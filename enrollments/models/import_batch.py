@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Literal, NamedTuple
 
-from django.db import models
+import psycopg
+from django.db import connection, models, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Contact, User
-from offers.models import Offer
+from offers.models import Course, Offer
+from portal import context, jobs
+from portal.events import Name, record
 
 
 class RowOutcome(models.TextChoices):
@@ -31,14 +36,53 @@ class IfHeld(models.TextChoices):
     LEAVE = "leave", _("Leave them as they are")
 
 
-type BatchState = Literal["uploaded", "checking", "checked", "running", "done", "undoing", "undone"]
+type BatchState = Literal[
+    "uploaded", "checking", "checked", "refused", "running", "done", "undoing", "undone"
+]
+
+
+class Overtaken(Exception):
+    """Another process did these rows meanwhile: whoever hears this has nothing to do."""
+
+
+class ImportBatchQuerySet(models.QuerySet["ImportBatch"]):
+    @transaction.atomic
+    def begin(self, *, offers: Collection[Offer], **terms: Any) -> ImportBatch:
+        """Make a batch that runs at once and is carried on by the caller: the shell's."""
+        batch = self.create(started_by=context.actor(), started_at=now(), **terms)
+        batch.offers.set(offers)
+        return batch
+
+    @transaction.atomic
+    def upload(
+        self,
+        *,
+        content: bytes,
+        offers: Collection[Offer],
+        courses: Collection[Course] = (),
+        **terms: Any,
+    ) -> ImportBatch:
+        """Keep a file and what is to become of it.
+
+        courses: those whose offer is still to be said, by `choose()`. Where there are none,
+        the dry run begins.
+        """
+        batch = self.create(started_by=context.actor(), **terms)
+        batch.offers.set(offers)
+        batch.courses.set(courses)
+        ImportFile.objects.keep(batch, content)
+        if not courses:
+            batch.choose([])
+        return batch
 
 
 class ImportBatch(models.Model):
     """One file, one run. Its pk names the source of the grants it makes: `import:<pk>`."""
 
     file_name = models.CharField(max_length=255)
+    sheet = models.JSONField(default=dict)  # what was understood of the file, for people to see
     offers = models.ManyToManyField(Offer, related_name="+")
+    courses = models.ManyToManyField(Course, related_name="+")  # their offer is still to be said
     only_dates = models.BooleanField(default=False)  # grant nothing: change the dates of holders
     if_held = models.CharField(max_length=8, choices=IfHeld, default=IfHeld.SET)
     notify = models.BooleanField(default=True)
@@ -48,6 +92,7 @@ class ImportBatch(models.Model):
     uploaded_at = models.DateTimeField(default=now)
     check_started_at = models.DateTimeField(null=True)  # the dry run
     checked_at = models.DateTimeField(null=True)
+    refusal = models.TextField(blank=True)  # why nothing of it can be imported
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     undo_started_at = models.DateTimeField(null=True)
@@ -57,6 +102,8 @@ class ImportBatch(models.Model):
     done = models.PositiveIntegerField(default=0)  # rows of the step that runs now, or ran last
     counts = models.JSONField(default=dict)  # outcome -> rows; of the dry run until it is started
     undo_counts = models.JSONField(default=dict)  # what undoing took back, and what it left
+
+    objects = ImportBatchQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.file_name} #{self.pk}"
@@ -72,9 +119,94 @@ class ImportBatch(models.Model):
             return "undone" if self.undone_at else "undoing"
         if self.started_at:
             return "done" if self.finished_at else "running"
+        if self.refusal:
+            return "refused"
         if self.check_started_at:
             return "checked" if self.checked_at else "checking"
         return "uploaded"
+
+    @property
+    def step(self) -> str:
+        """The job that carries it on, "" if none does."""
+        steps = {"checking": "check_import", "running": "run_import", "undoing": "undo_import"}
+        return steps.get(self.state, "")
+
+    def _turn(self, where: Q, **times: Any) -> bool:
+        """Write `times` if the batch still is as `where` says: of any number of callers one gets a yes."""
+        turned = ImportBatch.objects.filter(where, pk=self.pk).update(**times)
+        if turned:
+            self.refresh_from_db()
+        return bool(turned)
+
+    @transaction.atomic
+    def choose(self, offers: Collection[Offer]) -> bool:
+        """Add the offers that were asked for, and begin the dry run. False if it has begun already."""
+        begun = self._turn(Q(check_started_at=None, started_at=None), check_started_at=now())
+        if begun:
+            self.offers.add(*offers)
+            jobs.queue("check_import", key=f"check_import:{self.pk}", batch=self.pk)
+        return begun
+
+    def understand(self, *, sheet: dict[str, Any], total: int) -> None:
+        """Note what the file was found to be, once all of it was read."""
+        self._turn(Q(checked_at=None), sheet=sheet, total=total)
+
+    @transaction.atomic
+    def refuse(self, reason: str) -> None:
+        """Nothing of the file can be imported; `reason` is a sentence for whoever chose it. Forgets the file."""
+        if self._turn(Q(started_at=None), refusal=reason, checked_at=now()):
+            ImportFile.objects.filter(batch=self).delete()
+
+    @transaction.atomic
+    def start(self) -> bool:
+        """Let the rows be imported in the background. False if the batch is not ready, or started already."""
+        ready = Q(checked_at__isnull=False, started_at=None, refusal="")
+        started = self._turn(ready, started_at=now(), started_by=context.actor(), done=0, counts={})
+        if started:
+            self.rows.all().delete()  # those of the dry run
+            jobs.queue("run_import", key=f"run_import:{self.pk}", batch=self.pk)
+        return started
+
+    @transaction.atomic
+    def undo(self) -> bool:
+        """Let what the batch did be taken back in the background. False if it is not done, or undone already."""
+        ready = Q(finished_at__isnull=False, undo_started_at=None)
+        actor = context.actor()
+        if not self._turn(ready, undo_started_at=now(), done=0):
+            return False
+        jobs.queue(
+            "undo_import",
+            key=f"undo_import:{self.pk}",
+            batch=self.pk,
+            user=actor.pk if actor else None,
+        )
+        return True
+
+    def advance(self, *, rows: int, counts: Mapping[str, int]) -> None:
+        """Count `rows` more as done, in the transaction that does them. Raises Overtaken."""
+        at_work = Q(finished_at=None) if self.started_at else Q(checked_at=None, started_at=None)
+        mine = ImportBatch.objects.filter(at_work, pk=self.pk, done=self.done)
+        if not mine.update(done=self.done + rows, counts=dict(counts)):
+            raise Overtaken
+        self.done, self.counts = self.done + rows, dict(counts)
+
+    @transaction.atomic
+    def finish(self) -> None:
+        """All rows are done: note it, and record `import.finished` unless it is the dry run. Twice is harmless."""
+        if not self.started_at:
+            self._turn(Q(checked_at=None, started_at=None), checked_at=now())
+        elif self._turn(Q(finished_at=None), finished_at=now()):
+            record(Name.IMPORT_FINISHED, batch=self.pk, **self.counts)
+
+
+class ImportFileQuerySet(models.QuerySet["ImportFile"]):
+    def keep(self, batch: ImportBatch, content: bytes) -> None:
+        """Store the bytes of a file, as they are: Django's own cursor would spell each of them in hex."""
+        connection.ensure_connection()
+        psycopg.Cursor(connection.connection).execute(
+            "INSERT INTO enrollments_importfile (batch_id, content) VALUES (%s, %b)",
+            [batch.pk, content],
+        )
 
 
 class ImportFile(models.Model):
@@ -83,9 +215,65 @@ class ImportFile(models.Model):
     batch = models.OneToOneField(ImportBatch, models.CASCADE, primary_key=True, related_name="file")
     content = models.BinaryField()
 
+    objects = ImportFileQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"file of {self.batch_id}"
+
+
+class Told(NamedTuple):
+    """What became of a row. The rest is of rows that failed: see ImportRow."""
+
+    number: int
+    outcome: str
+    contact: int | None = None
+    field: str = ""
+    value: str = ""
+    reason: str = ""
+    cells: list[str] | None = None
+
+
+def _storable(told: Told) -> str | None:
+    """The cells as jsonb takes them: without halves of characters, as broken files have them."""
+    if told.cells is None:
+        return None
+    return json.dumps([cell.encode("utf-8", "replace").decode() for cell in told.cells])
+
+
+class ImportRowQuerySet(models.QuerySet["ImportRow"]):
+    def note(self, batch: ImportBatch, rows: Iterable[Told]) -> None:
+        """Write down what became of these rows of `batch`. One statement."""
+        told = list(rows)
+        if not told:
+            return
+        numbers, outcomes, contacts, fields, values, reasons, _cells = zip(*told, strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO enrollments_importrow
+                    (batch_id, number, outcome, contact_id, field, value, reason, cells)
+                SELECT %s, number, outcome, contact, field, value, reason, cells::jsonb
+                FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
+                    AS told (number, outcome, contact, field, value, reason, cells)
+                """,
+                [
+                    batch.pk,
+                    list(numbers),
+                    list(outcomes),
+                    list(contacts),
+                    list(fields),
+                    list(values),
+                    list(reasons),
+                    [_storable(row) for row in told],
+                ],
+            )
+
 
 class ImportRow(models.Model):
-    """One row of the file and what became of it; of the dry run until the batch is started."""
+    """One row of the file and what became of it.
+
+    Until the batch is started: what the dry run has to say, of rows that would fail or are duplicates.
+    """
 
     batch = models.ForeignKey(ImportBatch, models.CASCADE, related_name="rows", db_index=False)
     number = models.PositiveIntegerField()  # as a spreadsheet shows it
@@ -98,6 +286,8 @@ class ImportRow(models.Model):
     value = models.TextField(blank=True)
     reason = models.TextField(blank=True)
     cells = models.JSONField(null=True)
+
+    objects = ImportRowQuerySet.as_manager()
 
     class Meta:
         constraints = [

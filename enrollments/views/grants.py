@@ -1,4 +1,4 @@
-"""Staff pages about grants: give an offer, take it."""
+"""Staff pages about grants: give an offer, take it, pause it, move its end."""
 
 from __future__ import annotations
 
@@ -7,17 +7,29 @@ from collections.abc import Collection
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 
+from accounts import undo
 from accounts.decorators import staff_required
 from accounts.http import StaffRequest, posted
 from accounts.models import Contact
-from enrollments.effects import effects_of_ending
-from enrollments.forms.grant import GrantForm, RevokeForm
+from enrollments.effects import revoking_sentences, suspending_sentences
+from enrollments.forms.dates import ExtendForm, UndoForm, end_sentence, is_fixed, undo_words
+from enrollments.forms.grant import GrantForm, ReasonForm
 from enrollments.models import Grant
 from offers.models import Offer
+
+
+def _grant(pk: int) -> Grant:
+    return get_object_or_404(Grant.objects.select_related("offer", "contact"), pk=pk)
+
+
+def _titles(offers: Collection[Offer]) -> str:
+    return str(get_text_list([offer.title for offer in offers], _("and")))
 
 
 @staff_required("manage_access")
@@ -27,28 +39,30 @@ def grant_create(request: StaffRequest, contact_pk: int) -> HttpResponse:
     form = GrantForm(posted(request), contact=contact)
     if form.is_valid():
         given, held = form.save()
-        if given:
-            titles = get_text_list([offer.title for offer in given], _("and"))
-            messages.success(
-                request, _("%(name)s now has %(offers)s.") % {"name": contact, "offers": titles}
-            )
-        if held:
-            titles = get_text_list([offer.title for offer in held], _("and"))
-            messages.info(
-                request,
-                _("%(name)s had %(offers)s already: nothing changed.")
-                % {"name": contact, "offers": titles},
-            )
+        tell_granted(request, contact, given, held)
         return redirect("portal:contact_detail", contact_pk)
-    context = {"contact": contact, "form": form}
+    context = {"contact": contact, "form": form, "choices": form.rows()}
     return render(request, "enrollments/dashboard/grant_form.html", context)
+
+
+def tell_granted(
+    request: StaffRequest, contact: Contact, given: Collection[Offer], held: Collection[Offer]
+) -> None:
+    """Say what granting did."""
+    words = {"name": contact}
+    if given:
+        text = _("%(name)s now has %(offers)s.")
+        messages.success(request, text % (words | {"offers": _titles(given)}))
+    if held:
+        text = _("%(name)s had %(offers)s already: nothing changed.")
+        messages.info(request, text % (words | {"offers": _titles(held)}))
 
 
 @staff_required("manage_access")
 def grant_revoke(request: StaffRequest, pk: int) -> HttpResponse:
     """Revoke one grant; GET says what that does."""
-    grant = get_object_or_404(Grant.objects.select_related("offer", "contact"), pk=pk)
-    return _revoke(request, grant.contact, grant.offer, [grant])
+    grant = _grant(pk)
+    return _revoke(request, grant.contact, grant.offer, [] if grant.revoked_at else [grant])
 
 
 @staff_required("manage_access")
@@ -57,13 +71,13 @@ def offer_revoke(request: StaffRequest, contact_pk: int, offer_pk: int) -> HttpR
     contact = get_object_or_404(Contact, pk=contact_pk)
     offer = get_object_or_404(Offer, pk=offer_pk)
     grants = contact.grants.filter(offer=offer, revoked_at=None).order_by("pk")
-    return _revoke(request, contact, offer, list(grants))
+    return _revoke(request, contact, offer, list(grants.select_related("offer")))
 
 
 def _revoke(
     request: StaffRequest, contact: Contact, offer: Offer, grants: Collection[Grant]
 ) -> HttpResponse:
-    form = RevokeForm(posted(request))
+    form = ReasonForm(posted(request))
     if form.is_valid():
         ended = Grant.objects.filter(pk__in=[grant.pk for grant in grants]).revoke(
             reason=form.cleaned_data["reason"]
@@ -80,30 +94,97 @@ def _revoke(
         "offer": offer,
         "grants": grants,
         "form": form,
-        "items": effect_sentences(contact, grants),
+        "items": revoking_sentences(contact, grants),
     }
     return render(request, "enrollments/dashboard/grant_revoke.html", context)
 
 
-def effect_sentences(contact: Contact, grants: Collection[Grant]) -> list[str]:
-    """What revoking would do, in numbers and names."""
-    effects = effects_of_ending(contact, grants)
-    if effects.closes:
-        titles = get_text_list([course.title for course in effects.closes], _("and"))
-        number = len(effects.closes)
-        text = ngettext(
-            "Ends access to %(number)d course at once: %(titles)s.",
-            "Ends access to %(number)d courses at once: %(titles)s.",
-            number,
-        )
-        sentences = [text % {"number": number, "titles": titles}]
+@staff_required("manage_access")
+def grant_suspend(request: StaffRequest, pk: int) -> HttpResponse:
+    """Pause one grant; GET says what that does."""
+    grant = _grant(pk)
+    form = ReasonForm(posted(request))
+    if form.is_valid():
+        grant.suspend(reason=form.cleaned_data["reason"])
+        if grant.suspended_at:
+            text = _("“%(offer)s” is suspended. It takes effect at once.")
+            messages.success(request, text % {"offer": grant.offer})
+        else:
+            text = _("“%(offer)s” has ended already: nothing changed.")
+            messages.info(request, text % {"offer": grant.offer})
+        return redirect("portal:contact_detail", grant.contact_id)
+    context = {
+        "contact": grant.contact,
+        "grant": grant,
+        "form": form,
+        "items": suspending_sentences(grant.contact, [grant]),
+    }
+    return render(request, "enrollments/dashboard/grant_suspend.html", context)
+
+
+@require_POST
+@staff_required("manage_access")
+def grant_resume(request: StaffRequest, pk: int) -> HttpResponse:
+    """End the pause of one grant."""
+    grant = _grant(pk)
+    grant.resume()
+    if grant.state == "live":
+        text = _("“%(offer)s” is resumed. It takes effect at once.")
+        messages.success(request, text % {"offer": grant.offer})
     else:
-        sentences = [_("Closes no course.")]
-    for course, offers in effects.keeps:
-        titles = get_text_list([f"“{offer}”" for offer in offers], _("and"))
+        text = _("“%(offer)s” is not suspended any more, but it opens nothing now.")
+        messages.info(request, text % {"offer": grant.offer})
+    return redirect("portal:contact_detail", grant.contact_id)
+
+
+@staff_required("manage_access")
+def grant_extend(request: StaffRequest, pk: int) -> HttpResponse:
+    """Move the end of one grant, either way."""
+    grant = _grant(pk)
+    may_move = grant.revoked_at is None and not is_fixed(grant)
+    before = grant.ends_on
+    form = ExtendForm(posted(request) if may_move else None, grant=grant)
+    if form.is_valid():
+        if form.save():
+            text = f"“{grant.offer}”: {end_sentence(grant.ends_on)}"
+            if grant.state == "ended":
+                text = f"{text} {_('That day is over: the access has ended.')}"
+            undo.done(
+                request,
+                text,
+                action=reverse("enrollments:end_undo", args=[grant.contact_id]),
+                fields={"end": undo_words({grant.pk: (before, grant.ends_on)})},
+            )
+        else:
+            messages.info(request, _("That is its end already: nothing changed."))
+        return redirect("portal:contact_detail", grant.contact_id)
+    context = {
+        "contact": grant.contact,
+        "grant": grant,
+        "may_move": may_move,
+        "form": form,
+        "end": end_sentence(grant.ends_on),
+        "courses": grant.offer.courses.all(),
+    }
+    return render(request, "enrollments/dashboard/grant_extend.html", context)
+
+
+@require_POST
+@staff_required("manage_access")
+def end_undo(request: StaffRequest, contact_pk: int) -> HttpResponse:
+    """Put back ends that were just moved, each only if it still is where it was moved to."""
+    contact = get_object_or_404(Contact, pk=contact_pk)
+    form = UndoForm(request.POST, contact=contact)
+    moved = form.save() if form.is_valid() else 0
+    if moved:
         text = ngettext(
-            "%(offers)s keeps “%(course)s” open.", "%(offers)s keep “%(course)s” open.", len(offers)
+            "%(number)d end date is as it was before.",
+            "%(number)d end dates are as they were before.",
+            moved,
         )
-        sentences.append(text % {"offers": titles, "course": course})
-    sentences.append(_("Progress is kept. Nobody is told by mail, and no payment is refunded."))
-    return sentences
+        messages.success(request, text % {"number": moved})
+    else:
+        messages.info(
+            request, _("Nothing to undo: it was changed again in the meantime, or is undone.")
+        )
+    return redirect("portal:contact_detail", contact_pk)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django.contrib import messages
 from django.db.models import Count, ProtectedError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -14,14 +17,16 @@ from accounts.http import StaffRequest, is_pk, posted
 from offers.forms import CourseForm, LessonForm, ModuleForm, OfferForm
 from offers.markdown import render as render_markdown
 from offers.models import Course, Lesson, Module, Offer
+from offers.models.offer import COUNTED
 from offers.video import player_url
 
 
 @staff_required("manage_content")
 def offer_list(request: StaffRequest) -> HttpResponse:
-    """Every offer with the number of its courses."""
-    offers = Offer.objects.annotate(course_count=Count("courses"))
-    return render(request, "offers/dashboard/offer_list.html", {"offers": offers})
+    """Every offer with the numbers of its courses and holders."""
+    offers = Offer.objects.with_counts()
+    context = {"offers": offers, "counted": COUNTED}
+    return render(request, "offers/dashboard/offer_list.html", context)
 
 
 @staff_required("manage_content")
@@ -43,14 +48,19 @@ def offer_create(request: StaffRequest) -> HttpResponse:
 
 @staff_required("manage_content")
 def offer_update(request: StaffRequest, pk: int) -> HttpResponse:
-    """One offer: its terms, its courses, its state."""
+    """One offer: its terms, its courses, its state. A new default length asks what of its present holders."""
     offer = get_object_or_404(Offer, pk=pk)
     form = OfferForm(posted(request), instance=offer)
     if form.is_valid():
         form.save()
         messages.success(request, _("Saved."))
+        if "default_days" in form.changed_data and request.user.may("manage_access"):
+            was = form.initial["default_days"] or 0
+            page = reverse("enrollments:holder_follow", args=[pk])
+            return redirect(f"{page}?{urlencode({'was': was})}")
         return redirect("offers:offer_update", pk)
-    context = {"form": form, "offer": Offer.objects.get(pk=pk)}
+    saved = Offer.objects.with_counts().get(pk=pk)
+    context = {"form": form, "offer": saved, "counted": COUNTED}
     return render(request, "offers/dashboard/offer_form.html", context)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import connection, transaction
 
+from accounts.models import Tag
 from offers.models import Course, Lesson, Module, Offer
 from offers.models.course import Status as CourseStatus
 from offers.models.offer import Status as OfferStatus
@@ -28,10 +29,15 @@ FIRST_NAMES, LAST_NAMES = _FIRST.split(), _LAST.split()
 PEOPLE = """
     WITH person AS (
         INSERT INTO accounts_contact
-            (email, name, phone, language, created_at, block_reason, credentials_claim, joined_at)
+            (email, name, phone, language, created_at, block_reason, credentials_claim, invited_at, joined_at,
+             last_seen_at, newsletter_at, blocked_at)
         SELECT search_key(first || '.' || last || '.' || n || '@example.com'), first || ' ' || last,
                '+39 06 ' || lpad(n::text, 7, '0'), '', now() - n %% 500 * interval '1 day', '', '',
-               CASE WHEN n %% 3 = 0 THEN now() - n %% 500 * interval '1 day' END
+               CASE WHEN n %% 4 > 0 THEN now() - n %% 500 * interval '1 day' END,
+               CASE WHEN n %% 3 = 0 THEN now() - n %% 500 * interval '1 day' END,
+               CASE WHEN n %% 3 = 0 THEN now() - n %% 90 * interval '1 day' END,
+               CASE WHEN n %% 5 = 0 THEN now() END,
+               CASE WHEN n %% 997 = 1 THEN now() END
         FROM (
             SELECT n, (%(first)s::text[])[1 + n %% %(firsts)s] AS first,
                    (%(last)s::text[])[1 + n / %(firsts)s %% %(lasts)s] AS last
@@ -44,10 +50,21 @@ PEOPLE = """
         SELECT email, '!' || md5(id::text), name, '', '', 0, true, created_at, id FROM person
     ), held AS (
         INSERT INTO enrollments_grant
-            (contact_id, offer_id, source, starts_at, granted_at, note, reason)
-        SELECT person.id, offer, 'manual', created_at, created_at, '', ''
+            (contact_id, offer_id, source, starts_at, granted_at, ends_on, ends_at, expired_at, suspended_at, note,
+             reason)
+        SELECT person.id, offer, CASE WHEN person.id %% 4 = 0 THEN 'import:1' ELSE 'manual' END, created_at,
+               created_at, ends_on, ends_on + interval '1 day', CASE WHEN ends_on < now() THEN now() END,
+               CASE WHEN person.id %% 199 = 0 THEN now() END, '', ''
         FROM person CROSS JOIN unnest(%(offers)s::bigint[]) AS offer
+        CROSS JOIN LATERAL (
+            SELECT CASE (person.id + offer) %% 10
+                WHEN 0 THEN now()::date - 30 WHEN 1 THEN now()::date + 30 WHEN 2 THEN now()::date + 365
+            END AS ends_on
+        ) AS chosen
         RETURNING id, contact_id, offer_id, granted_at
+    ), tagged AS (
+        INSERT INTO accounts_contact_tags (contact_id, tag_id)
+        SELECT person.id, %(tag)s FROM person WHERE person.id %% 10 = 0
     ), enrolled AS (
         INSERT INTO enrollments_enrollment
             (contact_id, course_id, enrolled_on, learning_status, attempt)
@@ -67,6 +84,7 @@ PEOPLE = """
 def fill(contacts: int) -> None:
     """Add `contacts` people with a login and three grants each. Nobody is told: nothing is to dispatch."""
     offers = [offer(number) for number in range(1, OFFERS + 1)]
+    tag, _is_new = Tag.objects.get_or_create(name="benchmark")
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(id), 0) FROM accounts_contact")
         start = cursor.fetchone()[0]  # makes the addresses of a second call new ones
@@ -82,6 +100,7 @@ def fill(contacts: int) -> None:
                         "from": first,
                         "to": min(first + SLICE, start + contacts) - 1,
                         "offers": [made.pk for made in offers],
+                        "tag": tag.pk,
                     },
                 )
 

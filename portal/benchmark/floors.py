@@ -21,6 +21,7 @@ from enrollments.models import Grant
 
 SEEN = {
     "import": 1 / 13_000,  # a row
+    "export": 1 / 350_000,  # a row
     "page": 0.0045,  # in one process; two of them serve 430 a second to eight clients
 }
 
@@ -47,6 +48,19 @@ GRANT_STAGED = f"""
         SELECT email, name, phone, '', now(), '', '' FROM staging RETURNING id
     ), {GRANT}
 """  # noqa: S608 (our own words only)
+EXPORT = """
+    COPY (
+        SELECT contact.name, contact.email, course.title, enrollment.learning_status, enrollment.enrolled_on,
+               contact.last_seen_at, max(held.ends_on), string_agg(offer.title, ', ')
+        FROM enrollments_enrollment AS enrollment
+        JOIN accounts_contact AS contact ON contact.id = enrollment.contact_id
+        JOIN offers_course AS course ON course.id = enrollment.course_id
+        JOIN enrollments_grant AS held USING (contact_id)
+        JOIN offers_offercourse AS inclusion USING (offer_id, course_id)
+        JOIN offers_offer AS offer ON offer.id = held.offer_id
+        GROUP BY enrollment.id, contact.id, course.id
+    ) TO STDOUT WITH (FORMAT csv, HEADER)
+"""
 
 
 def driver(*, autocommit: bool = False) -> psycopg.Connection:
@@ -94,6 +108,13 @@ class SearchFloor:
             "SELECT id, name, email FROM accounts_contact WHERE search_text LIKE %s LIMIT 50",
             [f"%{text}%"],
         ).fetchall()
+
+
+def export_floor() -> None:
+    """Let PostgreSQL write the CSV by itself: every enrollment with its person, course and offers."""
+    with driver() as db, db.cursor() as cursor, cursor.copy(EXPORT) as copy:
+        for _piece in copy:
+            pass
 
 
 class PageFloor:

@@ -8,18 +8,19 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from itertools import cycle
 from pathlib import Path
 from time import perf_counter
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.test import Client
 
 from accounts.models import User
-from portal.benchmark.measuring import peak_memory
+from portal.benchmark.measuring import memory, peak_memory
 
 CLIENTS = 8
 SESSIONS = 16
@@ -89,11 +90,40 @@ class Site:
         times = [time for mine in pool.map(browse, range(len(clients))) for time in mine]
         return len(times) / (perf_counter() - start), times
 
+    def get(self, path: str) -> None:
+        """Visit a page with the first of the cookies, and read all of it."""
+        self._ask("GET", path, body="")
+
+    def post(self, path: str, words: dict[str, str]) -> None:
+        """Send a form as that browser would, and read the whole answer."""
+        self._ask("POST", path, body=urlencode(words))
+
+    def _ask(self, method: str, path: str, *, body: str) -> None:
+        token = "a" * 32  # Django asks that cookie and header agree
+        headers = {
+            "Cookie": f"{self.cookies[0]}; {settings.CSRF_COOKIE_NAME}={token}",
+            "X-CSRFToken": token,
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=300)) as client:
+            client.request(method, path, body=body, headers=headers)
+            response = client.getresponse()
+            while response.read(1 << 16):
+                pass
+        if response.status != 200:
+            raise UnexpectedAnswer(f"{path} answered {response.status}")
+
+    def memory(self) -> int:
+        """What the larger worker has in memory now, in bytes; 0 where the system does not tell."""
+        return max(map(memory, self._workers()), default=0)
+
     def peak_memory(self) -> int:
-        """Of the larger worker, in bytes; 0 where the system does not tell."""
+        """The most the larger worker ever had, in bytes; 0 where the system does not tell."""
+        return max(map(peak_memory, self._workers()), default=0)
+
+    def _workers(self) -> list[int]:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        pids = children.read_text().split() if children.exists() else []
-        return max((peak_memory(int(pid)) for pid in pids), default=0)
+        return [int(pid) for pid in children.read_text().split()] if children.exists() else []
 
 
 def _get(client: HTTPConnection, path: str, headers: dict[str, str]) -> None:

@@ -125,7 +125,7 @@ COLUMNS = {
         ),
     )
 }
-# What every row begins with: its name, which is sorted by what is searched.
+# What every row begins with: its name, sorted by what is searched, with the address below it.
 NAME = Column("name", gettext_lazy("Name"), str, sort=F("search_text"))
 
 

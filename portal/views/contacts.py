@@ -22,8 +22,8 @@ from accounts.models import Contact, Segment
 from portal.views.listing import COUNTED, Listing
 from portal.views.navigation import Item
 
-CONTACT_COLUMNS = ("email", "portal", "offers", "last_access", "created")
-PORTAL_COLUMNS = ("email", "portal", "offers", "invited", "joined", "last_access")
+CONTACT_COLUMNS = ("portal", "offers", "last_access", "created")
+PORTAL_COLUMNS = ("portal", "offers", "invited", "joined", "last_access")
 QUIET_DAYS = 30  # not seen for so long: inactive
 
 

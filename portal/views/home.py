@@ -44,7 +44,7 @@ def home(request: StudentRequest) -> HttpResponse:
 def dashboard(request: StaffRequest) -> HttpResponse:
     """How the school does, and what needs a person."""
     context = {
-        "counts": Contact.objects.aggregate(
+        "counts": Contact.objects.present().aggregate(
             contacts=Count("pk"),
             joined=Count("pk", filter=Q(joined_at__isnull=False)),
             invited=Count("pk", filter=Q(invited_at__isnull=False, joined_at=None)),

@@ -16,7 +16,7 @@ LIST = "/dashboard/contacts/"
 
 
 def found(browser, **query) -> list[str]:
-    return [contact.name for contact in browser.get(LIST, query).context["contacts"]]
+    return [contact.name for contact in browser.get(LIST, query).context["listing"].page]
 
 
 def test_search_knows_no_accents_and_no_case(alice, login):
@@ -37,15 +37,15 @@ def test_pages_go_back_and_forth_without_a_gap(alice, login):
     staff = login(alice)
     pages, url = [], LIST
     while url:
-        answer = staff.get(url)
-        pages.append([contact.pk for contact in answer.context["contacts"]])
-        back = answer.context["prev_url"]
-        url = LIST + answer.context["next_url"] if answer.context["next_url"] else ""
+        listing = staff.get(url).context["listing"]
+        pages.append([contact.pk for contact in listing.page])
+        back = listing.previous_url
+        url = LIST + listing.next_url if listing.next_url else ""
     assert [len(page) for page in pages] == [50, 50, 20]
     everybody = [*chain.from_iterable(pages)]
     assert everybody == sorted(set(everybody), reverse=True)
-    again = staff.get(LIST + back)
-    assert [contact.pk for contact in again.context["contacts"]] == pages[1]
+    again = staff.get(LIST + back).context["listing"]
+    assert [contact.pk for contact in again.page] == pages[1]
     for absurd in ("?before=x", "?after=99999999999999999999", "?before=-1"):
         assert staff.get(LIST + absurd).status_code == 200
 
@@ -119,7 +119,7 @@ def test_support_cannot_lock_out_or_move_the_owner(alice, login):
     )
     assert "no link was sent" in answer.content.decode()
     owner = login(alice)
-    support.post(reverse("accounts:contact_block", args=[contact.pk]), {"reason": "mischief"})
+    support.post(reverse("portal:contact_block", args=[contact.pk]), {"reason": "mischief"})
     assert owner.get("/dashboard/").status_code == 200
     assert owner.get("/courses/").headers["Location"] == "/dashboard/"
     support.post(
@@ -162,7 +162,7 @@ def test_the_contact_page_tells_everything_in_few_statements(
 
 
 def test_blocking_says_what_it_does_and_needs_a_reason(alice, bob, login):
-    staff, page = login(alice), reverse("accounts:contact_block", args=[bob.pk])
+    staff, page = login(alice), reverse("portal:contact_block", args=[bob.pk])
     assert staff.get(page).status_code == 200
     assert staff.post(page, {"reason": ""}).status_code == 200
     assert not Contact.objects.get(pk=bob.pk).is_blocked

@@ -82,7 +82,7 @@ def test_a_blocked_contact_is_out_on_the_next_request_and_stays_out(alice, bob, 
     browser = login(bob)
     assert browser.get("/").status_code == 200
     login(alice).post(
-        reverse("accounts:contact_block", args=[bob.pk]), {"reason": "shared the login"}
+        reverse("portal:contact_block", args=[bob.pk]), {"reason": "shared the login"}
     )
     assert browser.get("/").headers["Location"].startswith(LOGIN)
     answer = enter(client, "bob@example.com")

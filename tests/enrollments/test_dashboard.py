@@ -108,6 +108,25 @@ def test_revoking_says_first_what_it_closes_and_what_stays_open(alice, bob, logi
     assert student.get(f"/courses/{bread.slug}/").status_code == 200
 
 
+def test_a_second_grant_of_the_same_offer_is_told_apart_by_its_source(alice, bob, login):
+    offer = make.offer("Bread")
+    mine = make.grant(contact=bob, offer=offer)
+    Grant.objects.create(contact=bob, offer=offer, source="import:1")
+    staff = login(alice)
+    told = staff.get(reverse("enrollments:grant_revoke", args=[mine.pk])).content.decode()
+    assert "Closes no course." in told
+    assert "“Bread” (import 1) keeps “Bread” open." in told
+    told = staff.get(reverse("enrollments:offer_revoke", args=[bob.pk, offer.pk])).content.decode()
+    assert "This ends all 2 grants of this offer." in told
+    assert "Ends access to 1 course at once: Bread." in told
+
+
+def test_revoking_does_not_cancel_a_subscription_and_says_so(alice, bob, login):
+    grant = make.grant(contact=bob, source="subscription:sub_1")
+    page = reverse("enrollments:grant_revoke", args=[grant.pk])
+    assert "charged until it is canceled" in login(alice).get(page).content.decode()
+
+
 def test_removing_an_offer_revokes_it_from_every_source(alice, bob, login):
     offer = make.offer("Bread")
     make.grant(contact=bob, offer=offer)

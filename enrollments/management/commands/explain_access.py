@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 from django.core.management.base import CommandParser
 
@@ -24,7 +23,12 @@ class Command(PortalCommand):
         self.localize()
         verdict = access.verdict(find_contact(email), find_course(course))
         if as_json:
-            self.stdout.write(json.dumps(asdict(verdict), ensure_ascii=False))
+            reasons = [
+                {"code": reason.code, "text": reason.text, "mend": reason.mend}
+                for reason in verdict.reasons
+            ]
+            answer = {"allowed": verdict.allowed, "reasons": reasons}
+            self.stdout.write(json.dumps(answer, ensure_ascii=False))
             return
         self.stdout.write("Open." if verdict.allowed else "Closed.")
         for reason in verdict.reasons:

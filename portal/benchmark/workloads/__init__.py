@@ -1,11 +1,31 @@
 """The workloads by name, in the order they run. A new one is a module here and a line below."""
 
 from portal.benchmark.measuring import Workload
-from portal.benchmark.workloads import contacts, grant, importing, pages
+from portal.benchmark.workloads import (
+    bulk,
+    contact,
+    contacts,
+    explain,
+    export,
+    grant,
+    importing,
+    pages,
+    reimport,
+    upload,
+    walk,
+)
 
 WORKLOADS: dict[str, Workload] = {
     "import": importing.WORKLOAD,
+    "reimport": reimport.WORKLOAD,
+    "upload": upload.WORKLOAD,
     "grant": grant.WORKLOAD,
     "home": pages.HOME,
     "contacts": contacts.WORKLOAD,
+    "export": export.WORKLOAD,
+    "explain": explain.WORKLOAD,
+    "contact": contact.WORKLOAD,
+    "bulk_grant": bulk.GRANT,
+    "bulk_revoke": bulk.REVOKE,
+    "walk": walk.WORKLOAD,
 }

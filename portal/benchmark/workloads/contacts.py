@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from statistics import median
 from urllib.parse import urlencode
 
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Contact, Role, User
+from accounts.models import Contact, Role, Tag, User
+from offers.models import Course, Offer
 from portal.benchmark.filling import fill, settle
 from portal.benchmark.floors import SEEN, SearchFloor
 from portal.benchmark.measuring import (
@@ -22,6 +24,7 @@ from portal.benchmark.measuring import (
     spread,
 )
 from portal.benchmark.web import UnexpectedAnswer, browser
+from portal.models import School
 
 ROUNDS = 25
 WARM_UP = 3
@@ -34,12 +37,19 @@ def measure(size: int) -> list[Figure]:
     settle()
     staff = browser(User.objects.appoint(email="alice@example.com", role=Role.OWNER))
     someone = Contact.objects.order_by("pk")[size // 2]
+    course, offer, tag = (
+        noun.objects.values_list("pk", flat=True).earliest("pk") for noun in (Course, Offer, Tag)
+    )
     first, last = someone.name.split(" ")
     number = someone.phone.split(" ")[-1]
     queries: dict[str, dict[str, object]] = {
         "list": {},
-        "a page in the middle": {"before": someone.pk},
-        "back from there": {"after": someone.pk},
+        "a page in the middle": {"after": someone.pk},
+        "back from there": {"before": someone.pk},
+        **{
+            f"by {sort}": {"sort": sort, "after": someone.pk}
+            for sort in ("name", "email", "last_access")
+        },
         "part of a name": {"q": last[1:5]},
         "without its accents": {"q": "joao"},
         "an address": {"q": someone.email},
@@ -47,9 +57,13 @@ def measure(size: int) -> list[Figure]:
         "two letters": {"q": "jo"},
         "two letters, rare": {"q": "xq"},
         "nobody": {"q": "nobody at all"},
+        **{f"where {where}": {"where": where} for where in _filters()},
+        "course and status": {"where": [f"course:is:{course}", "status:is:expired"]},
+        "offer and status": {"where": [f"offer:is:{offer}", "status:is:inactive"]},
+        "one or the other": {"where": [f"tag:is:{tag}", "status:is:expired"], "match": "any"},
     }
     lists, counts = reverse("portal:contact_list"), reverse("portal:contact_count")
-    urls = {case: f"{lists}?{urlencode(query)}" for case, query in queries.items()}
+    urls = {case: f"{lists}?{urlencode(query, doseq=True)}" for case, query in queries.items()}
     urls[COUNT] = counts
     student = browser(User.objects.exclude(contact=None).earliest("pk"))
     floor = SearchFloor()
@@ -80,6 +94,31 @@ def measure(size: int) -> list[Figure]:
             )
         )
     return figures
+
+
+def _filters() -> list[str]:
+    """Each filter of the list once, as an address has it."""
+    today = School.current().today()
+    soon, once = today + timedelta(days=60), today - timedelta(days=60)
+    return [
+        "status:is:active",
+        "status:is:expired",
+        "status:is:inactive",
+        "status:is:pending",
+        "learning:is:completed",
+        "portal:is:none",
+        "portal:is:active",
+        "portal:is:joined",
+        "portal:is:blocked",
+        "source:is:import",
+        f"ends:before:{soon}",
+        "ends:never:",
+        "mail:is:bounced",
+        "list:is:newsletter",
+        "last_access:never:",
+        f"last_access:before:{once}",
+        "inactive:days:80",
+    ]
 
 
 def _get(staff: Client, url: str) -> None:

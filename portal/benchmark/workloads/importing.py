@@ -27,9 +27,9 @@ def measure(size: int) -> list[Figure]:
     path, given = members_file(size), offer(1)
     floors, works, progress = [], [], []
     for _ in range(min(3, max(1, ROWS // size))):
-        _empty()
+        empty()
         floors.append(timed(lambda: import_floor(path, offer=given.pk)))
-        _empty()
+        empty()
         start, heard = perf_counter(), list[float]()
         with counted() as statements:
             _import(path, given, heard)
@@ -64,7 +64,7 @@ def members_file(size: int) -> Path:
     return path
 
 
-def _empty() -> None:
+def empty() -> None:
     """Forget all people, and with them everything that refers to one."""
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE accounts_contact, portal_event CASCADE")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from django.db import transaction
@@ -47,9 +47,9 @@ def enroll_students(*, courses: int) -> None:
         enrollment.open_lesson(begun)
 
 
-def visit(path: str, *, size: int) -> Figure:
-    """Visit `path` and the page floor by turns."""
-    users = list(User.objects.exclude(contact=None).order_by("pk"))
+def visit(path: str, *, size: int, users: Sequence[User] = ()) -> Figure:
+    """Let `users`, or else all students, visit `path` and the page floor by turns."""
+    users = users or list(User.objects.exclude(contact=None).order_by("pk"))
     me = browser(users[0])
     me.get(path)  # notes the visit and compiles the templates
     with counted() as statements:

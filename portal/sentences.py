@@ -1,0 +1,253 @@
+"""Events in words: what the timeline of a contact and the audit page say happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.db import models
+from django.urls import reverse
+from django.utils.dateparse import parse_date
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import Contact, Role, User
+from accounts.models.link import Purpose, Section
+from enrollments.models import Enrollment
+from enrollments.models.enrollment import LearningStatus
+from enrollments.models.grant import source_label
+from offers.models import Course, Lesson, Offer
+from portal.events import Name
+from portal.models import Event, School
+
+type Titles = Mapping[tuple[str, int], str]  # (word of the data, pk) -> what it is called today
+
+NOUNS: dict[str, tuple[type[models.Model], str]] = {
+    "offer": (Offer, "title"),
+    "course": (Course, "title"),
+    "lesson": (Lesson, "title"),
+    "user": (User, "email"),
+}
+
+ICONS = {
+    "contact": "user",
+    "course": "book",
+    "enrollment": "edit",
+    "export": "download",
+    "import": "upload",
+    "lesson": "check",
+    "magic_link": "link",
+    "offer": "key",
+    "password": "lock",
+    "portal": "arrow-right",
+    "role": "shield",
+    "settings": "settings",
+}
+TONES = {
+    Name.OFFER_GRANTED: "good",
+    Name.OFFER_RESUMED: "good",
+    Name.OFFER_SUSPENDED: "warn",
+    Name.OFFER_EXPIRED: "warn",
+    Name.OFFER_REVOKED: "bad",
+    Name.CONTACT_BLOCKED: "bad",
+}
+
+COUNTS = {
+    "created": gettext_lazy("created"),
+    "updated": gettext_lazy("updated"),
+    "unchanged": gettext_lazy("unchanged"),
+    "duplicate": gettext_lazy("duplicates"),
+    "failed": gettext_lazy("failed"),
+    "revoked": gettext_lazy("grants revoked"),
+    "reset": gettext_lazy("dates set back"),
+    "dates_left": gettext_lazy("dates left as they are"),
+    "archived": gettext_lazy("contacts archived"),
+    "contacts_left": gettext_lazy("contacts kept"),
+}
+EXPORTED = {
+    "enrollments": gettext_lazy("Enrollments"),
+    "subscriptions": gettext_lazy("Subscriptions"),
+    "contacts": gettext_lazy("Contacts"),
+    "audit": gettext_lazy("Audit"),
+}
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What an event says: "Offer granted: Bakery", and the facts behind it."""
+
+    text: str
+    details: tuple[str, ...]
+    icon: str
+    tone: str
+    url: str  # of what it is about, if that has a page
+
+    @property
+    def detail(self) -> str:
+        return " · ".join(self.details)
+
+
+def sentences(events: Sequence[Event]) -> list[Sentence]:
+    """Each event in words. A statement for each kind of noun, however many events."""
+    titles = _titles(events)
+    return [_sentence(event, titles) for event in events]
+
+
+def _titles(events: Sequence[Event]) -> Titles:
+    found: dict[tuple[str, int], str] = {}
+    for word, (model, column) in NOUNS.items():
+        asked = [event for event in events if word in _subjects(event)]
+        if pks := {event.data[word] for event in asked if word in event.data}:
+            rows = model._default_manager.filter(pk__in=pks).values_list("pk", column)
+            found |= {(word, pk): title for pk, title in rows}
+    return found
+
+
+def _subjects(event: Event) -> tuple[str, ...]:
+    """What the event may be about, the nearest first."""
+    return ("user",) if event.name == Name.ROLE_CHANGED else ("lesson", "offer", "course")
+
+
+def _sentence(event: Event, titles: Titles) -> Sentence:
+    name, data = Name(event.name), event.data
+    named = (titles.get((word, data.get(word, 0)), "") for word in _subjects(event))
+    subject = next(filter(None, named), "")
+    details = [*FACTS.get(name, _no_facts)(data), *_common(name, data, titles)]
+    return Sentence(
+        text=f"{name.label}: {subject}" if subject else str(name.label),
+        details=tuple(filter(None, details)),
+        icon=ICONS.get(event.name.split(".")[0], "info"),
+        tone=TONES.get(name, ""),
+        url=reverse("enrollments:import_detail", args=[data["batch"]]) if "batch" in data else "",
+    )
+
+
+type Data = Mapping[str, Any]
+
+
+def _no_facts(data: Data) -> Iterator[str]:
+    yield from ()
+
+
+def _common(name: Name, data: Data, titles: Titles) -> Iterator[str]:
+    """Facts that mean the same in every event that has them."""
+    if name in (Name.OFFER_COURSE_ADDED, Name.OFFER_COURSE_REMOVED):
+        yield titles.get(("course", data["course"]), "")
+    if "source" in data:
+        yield _("source: %s") % source_label(data["source"])
+    if not data.get("notify", True):
+        yield _("without a mail")
+    if data.get("reason"):
+        yield str(data["reason"])
+    if data.get("section"):
+        yield _("to: %s") % Section(data["section"]).label
+    yield from (f"+ {tag}" for tag in data.get("added", []))
+    yield from (f"− {tag}" for tag in data.get("removed", []))
+
+
+def _until(day: str | None) -> str:
+    """A last day as recorded, in words."""
+    return _("until %s") % date_format(_day(day)) if day else _("no end")
+
+
+def _day(text: str) -> Any:
+    return parse_date(text) or text
+
+
+def _dates(data: Data) -> Iterator[str]:
+    """The last day, with the one before where it was moved."""
+    end = _until(data.get("ends_on"))
+    yield f"{_until(data['before'])} → {end}" if "before" in data else end
+
+
+def _expiry(data: Data) -> Iterator[str]:
+    yield _("ended on %s") % date_format(_day(data["ends_on"]))
+
+
+def _changed_fields(model: type[models.Model]) -> Callable[[Data], Iterator[str]]:
+    """The names of the fields that were changed, as their form calls them."""
+
+    def facts(data: Data) -> Iterator[str]:
+        if data.get("fields"):
+            yield ", ".join(_field_label(model, field) for field in data["fields"])
+
+    return facts
+
+
+def _field_label(model: type[models.Model], name: str) -> str:
+    if name == "archived_at":
+        return _("brought back")
+    return str(cast("models.Field[Any, Any]", model._meta.get_field(name)).verbose_name)
+
+
+def _new_values(data: Data) -> Iterator[str]:
+    """What an enrollment was changed to."""
+    for field in data["fields"]:
+        value = data.get(field, "")
+        match field:
+            case "inactive_at":
+                yield _("switched off") if value else _("switched on")
+            case "enrolled_on":
+                yield _("enrolled on %s") % date_format(_day(value))
+            case "learning_status":
+                yield _("learning status: %s") % LearningStatus(value).label
+            case "attempt":
+                yield _("begun anew, attempt %s") % value
+            case _:
+                yield f"{_field_label(Enrollment, field)}: {value}"
+
+
+def _counts(data: Data) -> Iterator[str]:
+    """The numbers that are not zero."""
+    for key, label in COUNTS.items():
+        if data.get(key):
+            yield f"{number_format(data[key], force_grouping=True)} {label}"
+
+
+def _exported(data: Data) -> Iterator[str]:
+    yield f"{EXPORTED.get(data['what'], data['what'])}, {data['format'].upper()}"
+    if data.get("chosen"):
+        yield _("chosen contacts: %s") % number_format(data["chosen"], force_grouping=True)
+    if data.get("query"):
+        yield _("filter: %s") % data["query"]
+
+
+def _roles(data: Data) -> Iterator[str]:
+    before, after = (
+        str(Role(data[key]).label) if data.get(key) else _("none") for key in ("before", "after")
+    )
+    yield f"{before} → {after}"
+
+
+def _former_address(data: Data) -> Iterator[str]:
+    yield _("before: %s") % data["before"]
+
+
+def _link(data: Data) -> Iterator[str]:
+    yield str(Purpose(data["purpose"]).label)
+    if data.get("delivery") == "copy":
+        yield _("copied, not mailed")
+
+
+def _mended(data: Data) -> Iterator[str]:
+    yield ", ".join(data["mended"])
+
+
+FACTS: dict[Name, Callable[[Data], Iterator[str]]] = {
+    Name.CONTACT_UPDATED: _changed_fields(Contact),
+    Name.CONTACT_EMAIL_CHANGED: _former_address,
+    Name.CONTACT_REPAIRED: _mended,
+    Name.MAGIC_LINK_CREATED: _link,
+    Name.MAGIC_LINK_USED: _link,
+    Name.OFFER_GRANTED: _dates,
+    Name.OFFER_EXTENDED: _dates,
+    Name.OFFER_EXPIRED: _expiry,
+    Name.ENROLLMENT_CHANGED: _new_values,
+    Name.IMPORT_FINISHED: _counts,
+    Name.IMPORT_UNDONE: _counts,
+    Name.EXPORT_MADE: _exported,
+    Name.ROLE_CHANGED: _roles,
+    Name.SETTINGS_CHANGED: _changed_fields(School),
+}

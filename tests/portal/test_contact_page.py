@@ -1,0 +1,240 @@
+"""The contact page: who somebody is, what they hold and why, notes, tags, and their story."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import make
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils.timezone import now
+
+from accounts.models import Contact, Note, Role
+from enrollments.models import Enrollment
+from enrollments.status import access_status, with_access_status
+from notifications.models import Message
+from portal.events import Name, record_many
+from portal.models import Event
+
+
+def page_of(contact: Contact) -> str:
+    return reverse("portal:contact_detail", args=[contact.pk])
+
+
+def read(browser, contact: Contact) -> str:
+    answer = browser.get(page_of(contact))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_the_page_takes_as_many_statements_for_much_as_for_little(alice, bob, login, school):
+    staff = login(make.staff(Role.ADMIN))
+
+    def fill(grants: int, events: int) -> int:
+        for n in range(grants):
+            make.grant(contact=bob, offer=make.offer(f"Offer {n}"))
+        with transaction.atomic():
+            record_many(Name.PORTAL_LOGIN, [(bob.pk, {"user": bob.user.pk})] * events)
+            record_many(Name.LESSON_COMPLETED, [(bob.pk, {"lesson": 1, "course": 1})])
+        Note.objects.create(contact=bob, author=alice, text="Likes rye.")
+        make.link(bob.user)
+        with CaptureQueriesContext(connection) as found:
+            assert "Offer 0" in read(staff, bob)
+        return len(found)
+
+    read(staff, bob)
+    few = fill(1, 20)
+    assert fill(20, 500) == few <= 15
+
+
+def test_each_course_names_the_grants_that_open_it_each_with_its_own_end(alice, bob, login, school):
+    course = make.course("Bread")
+    make.grant(
+        contact=bob, offer=make.offer("Basics", courses=[course]), ends_on=date(2099, 12, 31)
+    )
+    both = make.offer("Both", courses=[course, make.course("Cheese")])
+    make.grant(contact=bob, offer=both, source="import:7")
+    rows = login(alice).get(page_of(bob)).context["courses"]
+    assert [
+        (str(row.enrollment.course), row.status, [(str(g.offer), g.ends_on) for g in row.grants])
+        for row in rows
+    ] == [
+        ("Bread", "active", [("Basics", date(2099, 12, 31)), ("Both", None)]),
+        ("Cheese", "active", [("Both", None)]),
+    ]
+    text = read(login(alice), bob)
+    assert "import 7" in text
+    assert "Dec. 31, 2099" in text
+
+
+@pytest.mark.parametrize("is_off", [False, True])
+@pytest.mark.parametrize("status", ["active", "draft"])
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda grant: None,
+        lambda grant: grant.suspend(),
+        lambda grant: grant.revoke(),
+        lambda grant: grant.extend(until=date(2020, 1, 1)),
+        lambda grant: (grant.suspend(), grant.extend(until=date(2020, 1, 1))),
+        lambda grant: type(grant).objects.update(starts_at=now() + timedelta(days=2)),
+        lambda grant: (
+            type(grant).objects.update(starts_at=now() + timedelta(days=2)),
+            grant.suspend(),
+        ),
+    ],
+)
+def test_the_page_and_the_lists_say_the_same_access_status(bob, school, happens, status, is_off):
+    grant = make.grant(contact=bob, offer=make.offer(status=status))
+    happens(grant)
+    mine = bob.enrollments.get()
+    mine.switch(on=not is_off)
+    grants = bob.grants.filter(revoked_at=None).select_related("offer")
+    [listed] = with_access_status(Enrollment.objects.all())
+    assert access_status(mine, grants) == listed.access_status
+
+
+def test_a_blocked_person_or_a_course_in_the_works_is_not_called_open(alice, bob, login, school):
+    course = make.course("Soon", status="draft")
+    make.grant(contact=bob, offer=make.offer(courses=[course]))
+    staff = login(alice)
+    assert "t they see it?" in read(staff, bob)
+    course.publish()
+    assert "Why is it open?" in read(staff, bob)
+    bob.block(reason="x")
+    assert "t they see it?" in read(staff, bob)
+
+
+def test_who_granted_it_is_named_as_they_are_called(bob, login, school):
+    support = make.staff(Role.SUPPORT, email="bea@example.com")
+    bread = make.offer("Bread")
+    login(support).post(
+        reverse("enrollments:grant_create", args=[bob.pk]), {f"offer_{bread.pk}": "on"}
+    )
+    assert "granted by bea@example.com" in read(login(support), bob)
+    type(support).objects.update(name="Bea Brown")
+    assert "granted by Bea Brown" in read(login(support), bob)
+
+
+def test_the_last_mail_and_what_became_of_it_stand_beside_the_address(
+    alice, bob, login, committed, school
+):
+    staff = login(alice)
+    assert "No mail yet" in read(staff, bob)
+    with committed():
+        make.grant(contact=bob, notify=True)
+    assert 'badge--good">Sent' in read(staff, bob)
+    Message.objects.update(state="failed")
+    assert 'badge--bad">Failed' in read(staff, bob)
+
+
+def test_a_tag_is_added_and_removed_with_undo(alice, bob, login):
+    staff, tags = login(alice), reverse("accounts:contact_tag", args=[bob.pk])
+    make.contact().tag(["VIP"])
+    told = staff.post(tags, {"add": "vip"}, follow=True).content.decode()
+    assert list(bob.tags.values_list("name", flat=True)) == ["VIP"], "case makes no second tag"
+    assert "Undo" in told
+    told = staff.post(tags, {"remove": "VIP"}, follow=True).content.decode()
+    assert not bob.tags.exists()
+    assert 'name="add" value="VIP"' in told
+    staff.post(tags, {"add": "VIP"})
+    assert bob.tags.count() == 1
+    staff.post(tags, {"add": "x" * 61})
+    staff.post(tags, {})
+    assert bob.tags.count() == 1
+    assert Event.objects.filter(contact=bob, name="contact.tagged").count() == 3
+
+
+def test_notes_are_for_staff_and_each_deletes_their_own(alice, bob, login):
+    support = make.staff(Role.SUPPORT)
+    staff, other = login(alice), login(support)
+    create = reverse("accounts:note_create", args=[bob.pk])
+    staff.post(create, {"text": "Pays <b>late</b>."})
+    staff.post(create, {"text": ""})
+    note = Note.objects.get()
+    assert "Pays &lt;b&gt;late&lt;/b&gt;." in read(other, bob)
+    delete = reverse("accounts:note_delete", args=[note.pk])
+    assert delete not in read(other, bob)
+    assert other.post(delete).status_code == 404
+    assert staff.get(delete).status_code == 200
+    assert Note.objects.exists(), "looking does nothing"
+    staff.post(delete)
+    assert not Note.objects.exists()
+    assert login(bob).post(create, {"text": "me"}).status_code == 403
+
+
+def test_of_many_notes_the_first_page_shows_the_latest(alice, bob, login):
+    for n in range(25):
+        Note.objects.create(contact=bob, author=alice, text=f"Note number {n}.")
+    staff = login(alice)
+    text = read(staff, bob)
+    assert "Note number 24." in text
+    assert "Note number 3." not in text
+    assert "Note number 3." in staff.get(page_of(bob), {"notes": "all"}).content.decode()
+
+
+def test_the_timeline_is_narrowed_to_a_kind(alice, bob, login, committed, school):
+    with committed():
+        make.grant(contact=bob, offer=make.offer("Bread"), notify=True)
+        bob.change(phone="1")
+    staff, url = login(alice), reverse("portal:contact_timeline", args=[bob.pk])
+
+    def told(kind: str) -> list[str]:
+        return [entry.text for entry in staff.get(url, {"kind": kind}).context["entries"]]
+
+    assert told("access") == ["Offer granted: Bread"]
+    assert len(told("mails")) == 1
+    assert "Contact updated" in told("account")
+    assert not told("learning")
+    assert len(told("")) == len(told("nonsense")) > 3
+    with transaction.atomic():
+        record_many(Name.OFFER_SUSPENDED, [(bob.pk, {})] * 60)
+    assert "kind=access&" in staff.get(url, {"kind": "access"}).context["older_url"]
+
+
+def test_blocking_is_said_in_numbers_first(alice, bob, login, school):
+    both = make.offer("Both", courses=[make.course("Bread"), make.course("Cheese")])
+    make.grant(contact=bob, offer=both)
+    login(bob)
+    told = login(alice).get(reverse("portal:contact_block", args=[bob.pk])).content.decode()
+    assert "Closes all 2 courses at once." in told
+    assert "Keeps their 1 grant" in told
+    assert "Logs them out of 1 browser" in told
+
+
+def test_consents_are_kept_with_their_day(alice, bob, login):
+    staff, page = login(alice), reverse("accounts:contact_update", args=[bob.pk])
+    words = {"name": "Bob Baker", "email": "bob@example.com", "newsletter": "on"}
+    staff.post(page, words)
+    bob.refresh_from_db()
+    since = bob.newsletter_at
+    assert since is not None
+    assert bob.promotions_at is None
+    staff.post(page, words | {"phone": "1"})
+    bob.refresh_from_db()
+    assert bob.newsletter_at == since, "the day they agreed stays"
+    assert "Agreed on" in read(staff, bob)
+    del words["newsletter"]
+    staff.post(page, words)
+    bob.refresh_from_db()
+    assert bob.newsletter_at is None
+
+
+def test_staff_mail_a_link_to_choose_a_new_password(alice, bob, login, committed, last_mail):
+    with committed():
+        login(alice).post(
+            reverse("accounts:link_send", args=[bob.pk]), {"section": "home", "purpose": "reset"}
+        )
+    assert bob.user.links.get().purpose == "reset"
+    assert last_mail().to == ["bob@example.com"]
+
+
+def test_a_moderator_sees_no_contact_and_support_no_dead_buttons(bob, login, school):
+    make.grant(contact=bob)
+    assert login(make.staff(Role.MODERATOR)).get(page_of(bob)).status_code == 403
+    text = read(login(make.staff(Role.SUPPORT)), bob)
+    grant = bob.grants.get()
+    for verb in ("extend", "suspend", "revoke"):
+        assert reverse(f"enrollments:grant_{verb}", args=[grant.pk]) in text
