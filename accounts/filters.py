@@ -14,7 +14,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet
 from django.http import QueryDict
 from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
@@ -259,7 +259,10 @@ class Selection:
     def _condition(self) -> Q:
         """On contacts: what all the conditions come to."""
         if self.is_any:
-            parts = [_on_contact(each.filter.scopes[0], [each]) for each in self.conditions]
+            parts = [
+                _on_contact(each.filter.scopes[0], [each], by_walking=True)
+                for each in self.conditions
+            ]
             return reduce(or_, parts)
         found = Q()
         for scope, conditions in self._by_scope().items():
@@ -281,14 +284,27 @@ class Selection:
         return found
 
 
-def _on_contact(scope: str, conditions: Sequence[Condition]) -> Q:
-    """On contacts: that one row of `scope` fulfils all of `conditions` (which are all negative, or none is)."""
+def _on_contact(scope: str, conditions: Sequence[Condition], *, by_walking: bool = False) -> Q:
+    """On contacts: that one row of `scope` fulfils all of `conditions` (which are all negative, or none is).
+
+    `by_walking` they are asked of one contact after the other.
+    """
     asked = [condition.rows(scope) for condition in conditions]
     if scope == "contact":
         found = Q(*asked)
     else:
-        found = Q(Exists(SCOPES[scope].rows().filter(*asked, contact=OuterRef("pk"))))
+        rows = SCOPES[scope].rows().filter(*asked, contact=OuterRef("pk"))
+        found = Q(one_by_one(rows) if by_walking else Exists(rows))
     return ~found if conditions[0].is_negative else found
+
+
+def one_by_one(rows: QuerySet[Any]) -> Exists:
+    """EXISTS that is asked of one contact after the other.
+
+    Of a plain one, PostgreSQL may first collect everybody whom it finds, for a page of fifty; of one
+    with a HAVING it cannot.
+    """
+    return Exists(rows.values("contact").annotate(number=Count("pk")).filter(number__gt=0))
 
 
 def exists(rows: QuerySet[Any]) -> Q:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from django.utils.timezone import now
 
 from accounts.models import Session
 from enrollments import expiry
+from enrollments.models import ImportFile
 from notifications import mail, reminders
 from notifications.models import Message
 from portal import context, events, jobs
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 TICK = 1.0  # seconds
 ROUND = 60.0  # seconds between two looks at the calendar
+KEPT = timedelta(days=90)  # the file of an import that is over; its rows and numbers stay
 SWEEP = 3600.0  # seconds between two sweeps of what is merely old
 
 TAKEN_OVER = 3  # a row handed over so often without effect: the workers may be gone
@@ -139,6 +142,7 @@ class Clock:
         if time.monotonic() - self.swept_at >= SWEEP:
             self.swept_at = time.monotonic()
             Session.objects.filter(expire_date__lt=now()).delete()
+            ImportFile.objects.filter(batch__finished_at__lt=now() - KEPT).delete()
 
 
 def ours(due: WaitingQuerySet[Any]) -> WaitingQuerySet[Any]:

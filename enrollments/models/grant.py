@@ -386,7 +386,7 @@ class Grant(models.Model):
     """One contact's permission to use one offer, from one source. Never deleted."""
 
     contact = models.ForeignKey(Contact, models.PROTECT, related_name="grants")
-    offer = models.ForeignKey(Offer, models.PROTECT, related_name="grants")
+    offer = models.ForeignKey(Offer, models.PROTECT, related_name="grants", db_index=False)
     source = models.CharField(max_length=80)  # "manual", "import:<batch>", "purchase:<order>" …
     granted_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", db_index=False
@@ -428,7 +428,11 @@ class Grant(models.Model):
                 fields=["ends_at"],
                 condition=Q(revoked_at=None, expired_at=None, ends_at__isnull=False),
                 name="grant_ending",
-            )
+            ),
+            models.Index(fields=["starts_at"], name="grant_by_start"),  # the few to come
+            # Who holds an offer; and whether one contact does, also while the offer is granted to
+            # thousands, of whom PostgreSQL's statistics do not know yet.
+            models.Index(fields=["offer", "contact"], name="grant_by_offer"),
         ]
 
     def __str__(self) -> str:

@@ -233,39 +233,31 @@ class Told(NamedTuple):
     cells: list[str] | None = None
 
 
-def _storable(told: Told) -> str | None:
-    """The cells as jsonb takes them: without halves of characters, as broken files have them."""
-    if told.cells is None:
-        return None
-    return json.dumps([cell.encode("utf-8", "replace").decode() for cell in told.cells])
+def _storable(told: Told) -> dict[str, object]:
+    """What there is to say of a row, as jsonb takes it: without halves of characters, as broken files have them."""
+    facts = {key: value for key, value in told._asdict().items() if value}
+    if told.cells is not None:
+        facts["cells"] = [cell.encode("utf-8", "replace").decode() for cell in told.cells]
+    return facts
 
 
 class ImportRowQuerySet(models.QuerySet["ImportRow"]):
     def note(self, batch: ImportBatch, rows: Iterable[Told]) -> None:
         """Write down what became of these rows of `batch`. One statement."""
-        told = list(rows)
+        told = [_storable(row) for row in rows]
         if not told:
             return
-        numbers, outcomes, contacts, fields, values, reasons, _cells = zip(*told, strict=True)
         with connection.cursor() as cursor:
             cursor.execute(
                 """
                 INSERT INTO enrollments_importrow
                     (batch_id, number, outcome, contact_id, field, value, reason, cells)
-                SELECT %s, number, outcome, contact, field, value, reason, cells::jsonb
-                FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
-                    AS told (number, outcome, contact, field, value, reason, cells)
+                SELECT %s, number, outcome, contact, coalesce(field, ''), coalesce(value, ''),
+                       coalesce(reason, ''), cells
+                FROM jsonb_to_recordset(%s) AS told
+                    (number int, outcome text, contact bigint, field text, value text, reason text, cells jsonb)
                 """,
-                [
-                    batch.pk,
-                    list(numbers),
-                    list(outcomes),
-                    list(contacts),
-                    list(fields),
-                    list(values),
-                    list(reasons),
-                    [_storable(row) for row in told],
-                ],
+                [batch.pk, json.dumps(told)],
             )
 
 

@@ -19,7 +19,7 @@ from accounts.filters import Selection, Unclear
 from accounts.forms import SegmentForm
 from accounts.http import StaffRequest
 from accounts.models import Contact, Segment
-from portal.views.listing import COUNTED, Listing
+from portal.views.listing import Listing
 from portal.views.navigation import Item
 
 CONTACT_COLUMNS = ("portal", "offers", "last_access", "created")
@@ -74,7 +74,7 @@ def _list(
     except Unclear as problem:
         messages.error(request, str(problem))
         return redirect(request.path + listing.address())
-    return render(request, template, context | {"listing": listing, "counted": COUNTED})
+    return render(request, template, context | {"listing": listing})
 
 
 @staff_required("view_contacts")

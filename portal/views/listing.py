@@ -155,15 +155,22 @@ class Listing:
 
     @cached_property
     def count(self) -> int:
-        """How many there are, up to one more than COUNTED."""
+        """How many there are, up to one more than `counted`."""
         page = self.page
         if not (self.has_previous or self.has_next):
             return len(page)
+        if self.selection.conditions:
+            return PAGE + 1
         return self.selection.contacts().order_by()[: COUNTED + 1].count()
 
     @property
+    def counted(self) -> int:
+        """Up to where the page counts: of filters, which may have to look at everybody, one page."""
+        return PAGE if self.selection.conditions else COUNTED
+
+    @property
     def is_counted(self) -> bool:
-        return self.count <= COUNTED
+        return self.count <= self.counted
 
     @property
     def previous_url(self) -> str:

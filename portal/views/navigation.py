@@ -32,6 +32,7 @@ def _staff_pages(user: User) -> Iterator[tuple[str, str, str]]:
     if user.may("view_contacts"):
         yield _("Contacts"), "portal:contact_list", "users"
         yield _("Portal users"), "portal:portal_user_list", "key"
+        yield _("Explain access"), "enrollments:access_explain", "help"
     if user.may("manage_content"):
         yield _("Offers"), "offers:offer_list", "tag"
         yield _("Courses"), "offers:course_list", "book"
