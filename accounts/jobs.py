@@ -59,6 +59,7 @@ def _as_started(run: BulkRun) -> Iterator[None]:
 def _do(job: Job, run: BulkRun) -> bool:
     """One batch; False when there is none left."""
     action = ACTIONS[run.action]
+    _hold(job)
     waiting = run.rows.filter(outcome="", contact__gt=job.cursor).order_by("contact")
     ids = list(waiting.values_list("contact_id", flat=True)[: action.batch])
     if not ids:
@@ -68,6 +69,11 @@ def _do(job: Job, run: BulkRun) -> bool:
     BulkRun.objects.filter(pk=run.pk).update(done=F("done") + len(ids))
     job.advance(cursor=ids[-1])
     return True
+
+
+def _hold(job: Job) -> None:
+    """Lock the job's row: whoever else believes to have it waits here, and goes on behind us."""
+    job.cursor = Job.objects.select_for_update(no_key=True).get(pk=job.pk).cursor
 
 
 def _write(run: BulkRun, ids: list[int], results: Results) -> None:
@@ -90,7 +96,9 @@ def _write(run: BulkRun, ids: list[int], results: Results) -> None:
 
 @transaction.atomic
 def _undo(job: Job, run: BulkRun) -> bool:
+    """One batch backwards; False when there is none left."""
     action = ACTIONS[run.action]
+    _hold(job)
     changed = run.rows.filter(outcome=Outcome.CHANGED, contact__gt=job.cursor).order_by("contact")
     ids = list(changed.values_list("contact_id", flat=True)[: action.batch])
     if not ids or not isinstance(action, Undoable):
