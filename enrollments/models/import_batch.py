@@ -11,6 +11,7 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Contact, User
 from offers.models import Course, Offer
@@ -21,7 +22,7 @@ from portal.events import Name, record
 class RowOutcome(models.TextChoices):
     """What became of a row."""
 
-    CREATED = "created", _("Created")
+    CREATED = "created", pgettext_lazy("row", "Created")
     UPDATED = "updated", _("Updated")
     UNCHANGED = "unchanged", _("Unchanged")
     DUPLICATE = "duplicate", _("Duplicate")

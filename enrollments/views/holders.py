@@ -109,18 +109,13 @@ def holder_follow(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def _choice_label(effects: Effects, *, former: bool) -> str:
-    number = effects.moving
     if former:
-        text = ngettext(
-            "Let the %s with the former length follow",
-            "Let the %s with the former length follow",
-            number,
-        )
-    elif number == effects.total:
-        text = ngettext("Let %s follow", "Let all %s follow", number)
+        text = _("Let those with the former length follow (%s)")
+    elif effects.moving == effects.total:
+        text = _("Let all follow (%s)")
     else:
-        text = ngettext("Let %s follow", "Let %s follow", number)
-    return text % number_format(number, force_grouping=True)
+        text = _("Let those whose end differs follow (%s)")
+    return text % number_format(effects.moving, force_grouping=True)
 
 
 def _question(offer: Offer, terms: dict[str, Any]) -> str:

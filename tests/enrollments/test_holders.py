@@ -187,8 +187,8 @@ def test_a_new_default_length_asks_whether_present_holders_follow(
     page = staff.get(answer["Location"]).content.decode()
     assert "2 people hold this offer. Should their end dates follow?" in page
     assert "Leave them as they are" in page
-    assert "Let the 1 with the former length follow" in page
-    assert "Let all 2 follow" in page
+    assert "Let those with the former length follow (1)" in page
+    assert "Let all follow (2)" in page
     assert ends() == {"Bob Baker": date(2026, 11, 30), "Charlie Cook": JUNE}, "asking moves nothing"
     with committed():
         staff.post(url("holder_move", bread), hidden(page))
