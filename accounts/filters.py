@@ -19,7 +19,7 @@ from django.http import QueryDict
 from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from accounts.models import Contact, Tag
 from accounts.models.contact import ContactQuerySet
@@ -376,7 +376,7 @@ class InactiveFilter(Filter):
     key = "inactive"
     label = gettext_lazy("Inactive")
     widget: ClassVar[Widget] = "number"
-    operators: ClassVar[dict[str, StrOrPromise]] = {"days": gettext_lazy("for days")}
+    operators: ClassVar[dict[str, StrOrPromise]] = {"days": pgettext_lazy("filter", "for")}
 
     def clean(self, value: str) -> int:
         if not (value.isascii() and value.isdecimal() and 0 < int(value[:6]) <= 3650):
@@ -384,7 +384,8 @@ class InactiveFilter(Filter):
         return int(value)
 
     def say(self, value: str) -> str:
-        return value
+        days = self.clean(value)
+        return ngettext("%d day", "%d days", days) % days
 
     def rows(self, operator: str, value: Any, *, scope: str) -> Q:
         since: datetime = School.current().start_of(

@@ -189,8 +189,8 @@ def undo_sentences(found: Prospect) -> list[str]:
         (
             found.contacts_left,
             ngettext(
-                "Leaves %d contact it created who has another grant, was in, or was edited since.",
-                "Leaves %d contacts it created who have another grant, were in, or were edited since.",
+                "Leaves %d contact it created who has another grant or a note, was in, or was edited since.",
+                "Leaves %d contacts it created who have another grant or a note, were in, or were edited since.",
                 found.contacts_left,
             ),
         ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offers.models import Course, Lesson, Module, Offer
-from offers.models.offer import Status
+from offers.models.offer import Kind, Status
 
 FOLDER = Path(__file__).with_name("courses")
 
@@ -27,6 +27,9 @@ class Terms:
     status: Status = Status.ACTIVE
     days: int | None = None
     is_internal: bool = False
+    kind: Kind = Kind.STANDARD
+    holds_all_courses: bool = False
+    reminder_days: tuple[int, ...] = ()
 
 
 OFFERS = [
@@ -55,6 +58,16 @@ OFFERS = [
         "Bread, pizza, croissants and pasta, for a year.",
         ("sourdough", "pizza", "croissants", "pasta"),
         days=365,
+    ),
+    Terms(
+        "membership",
+        "Forno Aurora Membership",
+        "Every course there is and every one to come, month by month.",
+        ("sourdough", "pizza", "croissants", "pasta", "small-bakery"),
+        days=30,
+        kind=Kind.SUBSCRIPTION,
+        holds_all_courses=True,
+        reminder_days=(7, 1),
     ),
     Terms(
         "panettone-weekend",
@@ -105,7 +118,11 @@ def make_offers(courses: dict[str, Course]) -> dict[str, Offer]:
             description=terms.description,
             default_days=terms.days,
             is_internal=terms.is_internal,
+            kind=terms.kind,
+            reminder_days=list(terms.reminder_days),
         )
+        if terms.holds_all_courses:
+            offer.include_all()
         for slug in terms.courses:
             offer.include(courses[slug])
         if terms.status != Status.DRAFT:

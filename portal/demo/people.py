@@ -42,6 +42,8 @@ class Person(NamedTuple):
     offer: str = ""
     tags: tuple[str, ...] = ()
     phone: str = ""
+    external_id: str = ""  # in the shop that the school had before
+    lists: tuple[str, ...] = ()  # what they agreed to be written to about
 
     @property
     def email(self) -> str:
@@ -49,7 +51,17 @@ class Person(NamedTuple):
 
 
 # Has a password, which the demo prints. One course behind her, one she is in the middle of.
-STUDENT = Person("Emma Lindqvist", "brevlada", "", 61, "whole-bakery", ("bread club",))
+STUDENT = Person(
+    "Emma Lindqvist",
+    "brev",
+    "",
+    61,
+    "whole-bakery",
+    ("bread club",),
+    phone="+46 8 5555 0164",
+    external_id="FA-1017",
+    lists=("newsletter",),
+)
 
 # Who has a password: their address, and what they are to the school.
 LOGINS = {colleague.email: str(colleague.role.label) for colleague in STAFF}
@@ -57,11 +69,13 @@ LOGINS[STUDENT.email] = "Student"
 
 # In the address book, and given nothing yet.
 LEADS = [
-    Person("Matteo Gallo", "posta", "it", 71, tags=("newsletter",)),
-    Person("Ana Luíza Pereira", "correio", "pt-br", 52, tags=("newsletter",)),
-    Person("Friedrich Baumgärtner", "briefkasten", "", 33, tags=("newsletter", "wholesale")),
-    Person("Siobhán O'Sullivan", "letterbox", "en", 19),
-    Person("Chiara D'Angelo", "posta", "it", 8, tags=("newsletter",)),
+    Person("Matteo Gallo", "posta", "it", 71, lists=("newsletter",)),
+    Person("Ana Luíza Pereira", "correio", "pt-br", 52, lists=("newsletter", "promotions")),
+    Person(
+        "Friedrich Baumgärtner", "briefkasten", "", 33, "", ("wholesale",), lists=("newsletter",)
+    ),
+    Person("Siobhán O'Sullivan", "letterbox", "en", 19, lists=("promotions",)),
+    Person("Chiara D'Angelo", "posta", "it", 8, lists=("newsletter",)),
     Person("Ngozi Okafor", "letterbox", "en", 3, tags=("wholesale",)),
 ]
 
@@ -91,12 +105,37 @@ VISITORS = [
 
 # In the middle of it.
 LEARNERS = [
-    Person("Giulia Ferraro", "posta", "it", 73, "sourdough", ("bread club",)),
-    Person("João Gonçalves", "correio", "pt-br", 56, "whole-bakery"),
+    Person(
+        "Giulia Ferraro",
+        "posta",
+        "it",
+        73,
+        "sourdough",
+        ("bread club",),
+        external_id="FA-1004",
+        lists=("newsletter", "promotions"),
+    ),
+    Person(
+        "João Gonçalves",
+        "correio",
+        "pt-br",
+        56,
+        "whole-bakery",
+        external_id="FA-1021",
+        lists=("newsletter",),
+    ),
     Person("Zoë van Dijk", "brievenbus", "", 47, "pasta-sundays"),
-    Person("Lukas Schönfeld", "briefkasten", "", 39, "sourdough", ("bread club",)),
-    Person("Aoife Byrne", "letterbox", "en", 35, "whole-bakery"),
-    Person("Mariana Conceição", "correio", "pt-br", 30, "pizza-nights"),
+    Person(
+        "Lukas Schönfeld",
+        "briefkasten",
+        "",
+        39,
+        "sourdough",
+        ("bread club",),
+        lists=("newsletter",),
+    ),
+    Person("Aoife Byrne", "letterbox", "en", 35, "whole-bakery", external_id="FA-1033"),
+    Person("Mariana Conceição", "correio", "pt-br", 30, "pizza-nights", lists=("promotions",)),
     Person("Étienne Lefèvre", "boulangerie", "", 24, "whole-bakery", ("bread club", "wholesale")),
     Person("Elena Conti", "posta", "it", 18, "sourdough"),
     Person("Mai Nguyễn", "letterbox", "en", 12, "pasta-sundays"),
@@ -105,15 +144,33 @@ LEARNERS = [
 # Done, to the last lesson.
 FINISHERS = [
     Person("Alessandro Greco", "posta", "it", 88, "pizza-nights", ("alumni",)),
-    Person("Beatrice Lombardi", "posta", "it", 84, "sourdough", ("alumni", "bread club")),
-    Person("Rafael Magalhães", "correio", "pt-br", 69, "pasta-sundays", ("alumni",)),
+    Person(
+        "Beatrice Lombardi",
+        "posta",
+        "it",
+        84,
+        "sourdough",
+        ("alumni", "bread club"),
+        external_id="FA-1002",
+        lists=("newsletter", "promotions"),
+    ),
+    Person(
+        "Rafael Magalhães",
+        "correio",
+        "pt-br",
+        69,
+        "pasta-sundays",
+        ("alumni",),
+        external_id="FA-1011",
+        lists=("newsletter",),
+    ),
     Person("Katharina Vogel", "briefkasten", "", 66, "pizza-nights", ("alumni",)),
     Person("Inés Cárdenas", "buzon", "", 55, "pasta-sundays", ("alumni",)),
 ]
 
 # Began with zeal, and were not seen for weeks. Staff gave them a longer end.
 FADED = [
-    Person("Stefano Marchetti", "posta", "it", 87, "sourdough"),
+    Person("Stefano Marchetti", "posta", "it", 87, "sourdough", external_id="FA-1001"),
     Person("Débora Simões", "correio", "pt-br", 81, "whole-bakery"),
     Person("Björn Ekström", "brevlada", "", 77, "sourdough"),
 ]
@@ -130,13 +187,15 @@ BLOCKED = {
 
 # Held an offer of four weeks that is over.
 EXPIRED = [
-    Person("Silvia Bianchi", "posta", "it", 79, "spring-tasting", ("market",)),
+    Person(
+        "Silvia Bianchi", "posta", "it", 79, "spring-tasting", ("market",), lists=("newsletter",)
+    ),
     Person("Otávio Brandão", "correio", "pt-br", 74, "spring-tasting", ("market",)),
 ]
 
 # A present that begins later: in how many days.
 FUTURE = {
-    Person("Hannah Krüger", "briefkasten", "", 11, "whole-bakery", ("gift",)): 9,
+    Person("Hannah Krüger", "briefkasten", "", 11, "whole-bakery", ("gift",)): 6,
     Person("Pietro Santoro", "posta", "it", 5, "pasta-sundays", ("gift",)): 24,
 }
 
@@ -150,6 +209,30 @@ LEAVERS = {
     ),
 }
 
+# Their access rests for a while: why, and after how many days it went on.
+SUSPENDED: dict[Person, tuple[str, int | None]] = {
+    Person("Ingrid Solberg", "brevlada", "", 38, "whole-bakery"): (
+        "The second installment is open. Resume it when the money is there.",
+        None,
+    ),
+    Person("Teodora Marin", "posta", "it", 50, "sourdough", ("bread club",)): (
+        "Traveling for two weeks, and asked for it herself.",
+        14,
+    ),
+}
+
+# Members of the subscription, month by month. One renews when her month is almost over.
+MEMBERS = [
+    Person("Tiago Bastos", "correio", "pt-br", 36, "membership", lists=("newsletter",)),
+    Person("Giorgia Villa", "posta", "it", 33, "membership", phone="+39 02 5555 0131"),
+    Person("Aurélie Marchand", "boulangerie", "", 28, "membership"),
+    Person("Sven Lindgren", "brevlada", "", 26, "membership", ("bread club",)),
+    Person("Bruna Tavares", "correio", "pt-br", 24, "membership", lists=("promotions",)),
+    Person("Kofi Mensah", "letterbox", "en", 17, "membership", ("bread club",)),
+    Person("Helena Marques", "correio", "pt-br", 5, "membership"),
+]
+RENEWING = Person("Marta Ricci", "posta", "it", 52, "membership", lists=("newsletter",))
+
 # Wrote their names on the list at the market stall; the list was imported.
 MARKET = [
     Person("Simone De Luca", "posta", "it", 45, "pizza-nights", ("market",)),
@@ -162,6 +245,15 @@ MARKET = [
 DOUBLES = [
     Person("Federica Longo", "posta", "it", 45, "pizza-nights", ("market", "bread club")),
     Person("Caio Guimarães", "correio", "pt-br", 45, "pizza-nights", ("market",)),
+]
+
+# The staff of a hotel, imported for the wrong offer. One of them had called before it was undone.
+HOTEL = [
+    Person("Nicola Ferretti", "albergo", "it"),
+    Person("Serena Colombo", "albergo", "it"),
+    Person("Andrea Pellegrini", "albergo", "it"),
+    Person("Ludovica Neri", "albergo", "it"),
+    Person("Giacomo Testa", "albergo", "it"),
 ]
 
 # Mail to them does not arrive: the first server says no, the second says nothing.
@@ -187,3 +279,34 @@ ARRIVALS = [
 # An old friend among them, who is given one more course.
 RETURNING = FINISHERS[1]
 RETURNING_OFFER = "pasta-sundays"
+
+# What staff keep in mind about people: how many days ago, who, and what.
+NOTES: dict[Person, list[tuple[int, Colleague, str]]] = {
+    STUDENT: [
+        (47, SUPPORT, "Asked whether the croissant course needs a mixer. It does not."),
+        (12, OWNER, "Sent a photo of her first rye loaf. Ask whether we may show it."),
+    ],
+    MEMBERS[1]: [(3, SUPPORT, "Left a message on her phone. She calls back after the weekend.")],
+    LEADS[2]: [(31, OWNER, "Bakes for a hotel: wants an offer for twelve of his people.")],
+    REFUSED: [
+        (20, SUPPORT, "The address bounces. Looks like letterbox with a slip: ask by phone.")
+    ],
+    LEARNERS[1]: [(25, SUPPORT, "Pays in two installments, both are in.")],
+    HOTEL[1]: [
+        (11, SUPPORT, "Called about an invitation. Wants to hear of the next evening course.")
+    ],
+}
+
+# The record of a course as staff corrected it: whose, which course, to what, how many days ago.
+CORRECTED = [
+    (FADED[0], "sourdough", "canceled", 30),
+    (FADED[2], "sourdough", "returned", 22),
+    (SILENT[0], "sourdough", "pending", 40),
+]
+
+# Begins a course again that he or she finished.
+AGAIN = FINISHERS[3]
+
+# May see everything but one course of the offer.
+SWITCHED_OFF = LEARNERS[6]
+SWITCHED_OFF_COURSE = "croissants"

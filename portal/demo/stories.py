@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
-from io import BytesIO
 from random import Random
 from typing import Any
 
@@ -18,8 +17,6 @@ from django.utils.timezone import now
 
 from accounts.models import Contact, Link, User
 from accounts.models.link import Purpose
-from enrollments.importing import import_members
-from enrollments.members_file import open_sheet
 from enrollments.models import Enrollment, Grant
 from notifications.models import Message, State
 from offers.models import Lesson, Offer
@@ -45,7 +42,6 @@ class Chronicle:
     def stories(self) -> Iterator[Story]:
         """All of them, in no order: their moments make it."""
         yield self.opening()
-        yield self.import_of_the_market_list()
         yield self.end_of_the_tasting()
         yield from map(self.office, people.STAFF)
         yield self.student(people.STUDENT)
@@ -65,6 +61,10 @@ class Chronicle:
         yield from (self.blocked(*entry) for entry in people.BLOCKED.items())
         yield from (self.future(*entry) for entry in people.FUTURE.items())
         yield from (self.leaver(*entry) for entry in people.LEAVERS.items())
+        yield from (self.resting(*entry) for entry in people.SUSPENDED.items())
+        yield from map(self.member, people.MEMBERS)
+        yield self.renewing(people.RENEWING)
+        yield self.again(people.AGAIN)
 
     # The school
 
@@ -90,20 +90,6 @@ class Chronicle:
             if moment.weekday() < 5 and dice.random() < 0.35:
                 yield moment
                 _enter(self.staff[colleague])
-
-    def import_of_the_market_list(self) -> Story:
-        """A members file: who signed at the stall, one of them twice, one with a hurried hand."""
-        yield self.at(45, 16)
-        signed = [*people.MARKET, *people.DOUBLES, people.MARKET[0]]
-        lines = ["Name;Email;Language;Tags"]
-        lines += [f"{p.name};{p.email};{p.language};{', '.join(p.tags)}" for p in signed]
-        lines.append("Gianni;gianni at posta;;market")
-        with acting(user=self.staff[people.SUPPORT]):
-            import_members(
-                open_sheet(BytesIO("\n".join(lines).encode())),
-                offers=[self.offers["pizza-nights"]],
-                file_name="market-stall.csv",
-            )
 
     def end_of_the_tasting(self) -> Story:
         yield self.at(34, 11)
@@ -203,6 +189,45 @@ class Chronicle:
         yield self.at(person.day - 6, 10, _dice(person.name))
         with acting(user=self.staff[people.SUPPORT]):
             _contact(person).grants.all().revoke(reason=reason)
+
+    def resting(self, person: Person, pause: tuple[str, int | None]) -> Story:
+        """Access is suspended, and resumed some days later, or not yet."""
+        reason, days = pause
+        yield from self.invited(person)
+        yield from self.study(
+            person, self.lessons_of(person)[:5], first=person.day - 1, pause=(2, 3)
+        )
+        yield self.at(person.day - 18, 10, _dice(person.name))
+        with acting(user=self.staff[people.SUPPORT]):
+            _contact(person).grants.all().suspend(reason=reason)
+        if days is not None:
+            yield self.at(person.day - 18 - days, 9, _dice(person.name))
+            with acting(user=self.staff[people.SUPPORT]):
+                _contact(person).grants.all().resume()
+
+    def member(self, person: Person) -> Story:
+        """Holds the subscription for a month."""
+        yield from self.invited(person)
+        lessons = self.lessons_of(person)[:5]
+        yield from self.study(person, lessons, first=person.day - 1, pause=(2, 5))
+
+    def renewing(self, person: Person) -> Story:
+        """Is reminded, and pays for another month."""
+        yield from self.member(person)
+        yield self.at(person.day - 27, 11, _dice(person.name))
+        with acting(user=self.staff[people.SUPPORT]):
+            for grant in _contact(person).grants.held():
+                grant.extend(until=grant.ends_on and grant.ends_on + timedelta(days=30))
+
+    def again(self, person: Person) -> Story:
+        """Has finished a course, and begins it again."""
+        yield self.at(16, 10, _dice(person.name))
+        lessons = self.lessons_of(person)
+        with acting(user=self.staff[people.SUPPORT]):
+            Enrollment.objects.get(
+                contact=_contact(person), course=lessons[0].module.course
+            ).restart()
+        yield from self.study(person, lessons[:3], first=15, pause=(3, 5))
 
     def student(self, person: Person) -> Story:
         """The one whose login the demo prints: one course done, one begun, two to come."""
@@ -318,7 +343,13 @@ def _user(person: Person) -> User:
 
 
 def _write_down(person: Person) -> Contact:
-    contact = Contact.objects.add(email=person.email, name=person.name, language=person.language)
+    known = {"phone": "" if person in people.VISITORS else person.phone}  # they tell it later
+    if person.external_id:
+        known["external_id"] = person.external_id
+    contact = Contact.objects.add(
+        email=person.email, name=person.name, language=person.language, **known
+    )
+    contact.change(**{f"{name}_at": now() for name in person.lists})
     if person.tags:
         contact.tag(person.tags)
     return contact
