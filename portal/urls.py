@@ -11,9 +11,11 @@ handler404 = "portal.views.errors.not_found"
 house: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("dashboard/", home.dashboard, name="dashboard"),
+    path("dashboard/activity/", home.activity, name="activity"),
     path("dashboard/search/", search.search, name="search"),
     path("dashboard/contacts/", contacts.contact_list, name="contact_list"),
     path("dashboard/contacts/count/", contacts.contact_count, name="contact_count"),
+    path("dashboard/contacts/numbers/", home.contact_numbers, name="contact_numbers"),
     path("dashboard/contacts/filters/", contacts.contact_filter, name="contact_filter"),
     path("dashboard/contacts/segments/new/", contacts.segment_create, name="segment_create"),
     path(
@@ -22,6 +24,11 @@ house: list[URLPattern | URLResolver] = [
         name="segment_delete",
     ),
     path("dashboard/portal-users/", contacts.portal_user_list, name="portal_user_list"),
+    path(
+        "dashboard/portal-users/numbers/",
+        contacts.portal_user_numbers,
+        name="portal_user_numbers",
+    ),
     path("dashboard/bulk/", bulk.bulk_list, name="bulk_list"),
     path("dashboard/bulk/new/", bulk.bulk_create, name="bulk_create"),
     path("dashboard/bulk/<int:pk>/", bulk.bulk_detail, name="bulk_detail"),

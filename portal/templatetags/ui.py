@@ -5,19 +5,22 @@ Everything else is a file in templates/components. The style guide shows them al
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from django import template
+from django.conf import settings
+from django.template.loader import render_to_string
 from django.templatetags.static import static
+from django.urls import get_script_prefix, reverse
 from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localdate, localtime, now
+from django.utils.translation import get_language, gettext_lazy, ngettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -192,6 +195,15 @@ def breadcrumb(*items: Text) -> dict[str, Any]:
     return {"items": list(zip(items[::2], items[1::2], strict=True))}
 
 
+@register.simple_tag
+def once(template_name: str) -> SafeString:
+    """{% once "components/styles.html" %}: an include that says the same on every page, rendered once a process."""
+    return render_to_string(template_name) if settings.DEBUG else _rendered(template_name)
+
+
+_rendered = cache(render_to_string)
+
+
 # Small things
 
 
@@ -234,6 +246,11 @@ def cover(title: object) -> int:
 @register.simple_tag
 def state(word: object) -> SafeString:
     """The badge of a state: components/state.html for lists, where a template per cell is too slow."""
+    return _badge(str(word), get_language())
+
+
+@lru_cache(maxsize=500)
+def _badge(word: str, _language: str | None) -> SafeString:
     return format_html('<span class="badge badge--{}">{}</span>', tone(word), state_label(word))
 
 
@@ -282,11 +299,17 @@ def day(value: date | None, *, empty: Text = NOTHING) -> SafeString:
         return format_html('<span class="muted">{}</span>', empty)
     if isinstance(value, datetime):
         value = localdate(value)
+    return _day(value, localdate(), get_language())
+
+
+@lru_cache(maxsize=5000)
+def _day(value: date, today: date, _language: str | None) -> SafeString:
+    """A page says the same few days again and again."""
     return format_html(
         '<time datetime="{}" title="{}, {}">{}</time>',
         value.isoformat(),
         date_format(value, "l"),
-        _days_away(value - localdate()),
+        _days_away(value - today),
         date_format(value, "DATE_FORMAT"),
     )
 
@@ -306,16 +329,7 @@ def _days_away(distance: timedelta) -> str:
 def progress(done: int, total: int, *, label: Text = "", short: bool = False) -> SafeString:
     """How much of `total` is done, as a bar and in words. Nothing to do counts as 0%."""
     percent = min(100, 100 * done // total) if total else 0
-    text = (
-        f"{percent}%"
-        if short
-        else _("%(done)s of %(total)s · %(percent)s%%")
-        % {
-            "done": number_format(done, force_grouping=True),
-            "total": number_format(total, force_grouping=True),
-            "percent": percent,
-        }
-    )
+    text = f"{percent}%" if short else _done_of(done, total, percent, get_language())
     return format_html(
         '<span class="progress{}"><progress max="{}" value="{}" aria-label="{}"></progress>'
         '<span class="progress__text">{}</span></span>',
@@ -325,6 +339,15 @@ def progress(done: int, total: int, *, label: Text = "", short: bool = False) ->
         label or _("Progress"),
         text,
     )
+
+
+@lru_cache(maxsize=5000)
+def _done_of(done: int, total: int, percent: int, _language: str | None) -> str:
+    return _("%(done)s of %(total)s · %(percent)s%%") % {
+        "done": number_format(done, force_grouping=True),
+        "total": number_format(total, force_grouping=True),
+        "percent": percent,
+    }
 
 
 @register.inclusion_tag("components/bar_chart.html")
@@ -359,6 +382,44 @@ def may(user: "User", permission: str) -> bool:
 
 
 # Addresses
+
+
+@register.simple_tag
+def address(name: str, *pks: int) -> SafeString:
+    """{% address "app:name" pk %}: {% url %} for the rows of a list, where looking it up each time is too slow.
+
+    For addresses with nothing but numbers in them.
+    """
+    return SafeString(_pattern(name, len(pks), get_script_prefix()).format(*pks))
+
+
+@register.simple_tag
+def row_link(
+    label: Text, about: object, name: str, *pks: int, asks: bool = False, tone: str = ""
+) -> SafeString:
+    """{% row_link "Revoke…" about "app:name" pk asks=True tone="danger" %}: what may be done to a row of a list.
+
+    `about` is the row's name, for those who cannot see where the link stands; `asks`: what it
+    leads to is a question, which opens in a dialog.
+    """
+    kind = f" button--{tone}" if tone else ""
+    # Not by format_html(): a page has a hundred of them.
+    link = (
+        f'<a class="button button--small button--quiet{kind}" href="{address(name, *pks)}">'
+        f"<span>{conditional_escape(str(label))} "
+        f'<span class="visually-hidden">{conditional_escape(str(about))}</span></span></a>'
+    )
+    return SafeString(f"<confirm-dialog>{link}</confirm-dialog>" if asks else link)
+
+
+@cache
+def _pattern(name: str, count: int, _prefix: str) -> str:
+    """The address with {} for each number."""
+    marks = [1_000_000_000 + number for number in range(count)]
+    pattern = reverse(name, args=marks)
+    for mark in marks:
+        pattern = pattern.replace(str(mark), "{}")
+    return pattern
 
 
 @register.filter

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, OuterRef, QuerySet, Subquery, TextField, Value
-from django.db.models.functions import Coalesce, JSONObject, NullIf
+from django.db.models import JSONField, QuerySet
+from django.db.models.expressions import RawSQL
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -25,15 +22,10 @@ from django.utils.translation import ngettext
 from accounts.decorators import staff_required
 from accounts.forms import BlockForm, LinkForm, NoteForm
 from accounts.http import StaffRequest, posted
-from accounts.models import Contact, Tag
+from accounts.models import Contact, Link, Note
 from enrollments import access
-from enrollments.forms.dates import is_fixed
-from enrollments.models import Enrollment, Grant, LessonProgress
-from enrollments.status import AccessStatus, access_status
-from notifications.models import Message
-from offers.models import Lesson
-from offers.models.offer import OfferCourse
 from portal.timeline import KINDS, timeline
+from portal.views.holdings import by_offer, course_rows, grant_rows, joined, named
 from portal.views.navigation import Item
 
 TIMELINE = 50  # entries of a page of it
@@ -42,119 +34,73 @@ LINKS = 5
 NOTES = 20
 
 
+# By hand, as in holdings.py.
+TAGS = """ARRAY(
+    SELECT tag.name FROM accounts_tag AS tag
+    JOIN accounts_contact_tags AS tagged ON tagged.tag_id = tag.id
+    WHERE tagged.contact_id = accounts_contact.id ORDER BY tag.name
+)"""
+LAST_MAIL = """(
+    SELECT jsonb_build_object('pk', id, 'state', state, 'subject', subject)
+    FROM notifications_message
+    WHERE contact_id = accounts_contact.id ORDER BY id DESC LIMIT 1
+)"""
+# What access.with_portal_status() says; a test holds the two together.
+PORTAL_STATUS = """CASE
+    WHEN accounts_contact.blocked_at IS NOT NULL THEN 'blocked'
+    WHEN accounts_contact.joined_at IS NOT NULL THEN 'joined'
+    WHEN accounts_contact.invited_at IS NOT NULL THEN 'invited'
+    WHEN EXISTS (
+        SELECT FROM enrollments_grant AS held
+        WHERE held.contact_id = accounts_contact.id AND held.revoked_at IS NULL
+          AND (held.ends_at IS NULL OR held.ends_at > %s)
+    ) THEN 'active'
+    ELSE 'none'
+END"""
+NOTES_OF = f"""
+    SELECT note.id, note.contact_id, note.author_id, note.text, note.created_at,
+           {named("author")} AS author_name
+    FROM accounts_note AS note {joined("author", "note.author_id")}
+    WHERE note.contact_id = %s ORDER BY note.id DESC LIMIT %s
+"""  # noqa: S608 (our own words only)
+LINKS_OF = f"""
+    SELECT link.id, link.purpose, link.section, link.is_self_service, link.delivery,
+           link.created_at, link.expires_at, link.opened_at, link.used_at, link.superseded_at,
+           link.revoked_at, {named("sender")} AS sender
+    FROM accounts_link AS link {joined("sender", "link.created_by_id")}
+    WHERE link.user_id = %s ORDER BY link.id DESC LIMIT %s
+"""  # noqa: S608 (our own words only)
+
+
 def _contacts() -> QuerySet[Contact]:
     """With all that stands in the left column, by one statement."""
-    tags = Tag.objects.filter(contacts=OuterRef("pk")).order_by("name")
-    mails = Message.objects.filter(contact=OuterRef("pk")).order_by("-pk")
-    about = JSONObject(pk="pk", state="state", subject="subject", reason="reason")
-    return (
-        access.with_portal_status(Contact.objects.all())
-        .select_related("user")
-        .annotate(
-            tag_names=ArraySubquery(tags.values("name")),
-            last_mail=Subquery(mails.values(about=about)[:1]),
-        )
+    return Contact.objects.select_related("user").annotate(
+        portal_status=RawSQL(PORTAL_STATUS, [now()]),  # noqa: S611 (our own words only)
+        tag_names=RawSQL(TAGS, []),  # noqa: S611
+        last_mail=RawSQL(LAST_MAIL, [], JSONField()),  # noqa: S611
     )
-
-
-@dataclass(frozen=True)
-class GrantRow:
-    """One grant on the page."""
-
-    grant: Grant
-    courses: list[str]
-    may_extend: bool
-    is_last_of_several: bool  # of the same offer
-
-
-@dataclass(frozen=True)
-class CourseRow:
-    """One course on the page: how far they are, and which grants open it."""
-
-    enrollment: Enrollment
-    status: AccessStatus
-    grants: list[Grant]
-    is_open: bool
 
 
 @staff_required("view_contacts")
 def contact_detail(request: StaffRequest, pk: int) -> HttpResponse:
-    """Who it is, what they may see and why, how they get in, and all that happened."""
+    """Who it is, what they may see and why, how they get in; what happened follows in its slot."""
     contact = get_object_or_404(_contacts(), pk=pk)
-    # PostgreSQL puts those that are not revoked first.
-    every = list(
-        contact.grants.select_related("offer")
-        .annotate(granter=_name("granted_by"), revoker=_name("revoked_by"))
-        .order_by("-revoked_at", "offer__title", "offer_id", "-pk")
-    )
-    grants = [grant for grant in every if not grant.revoked_at]
-    courses = _courses(grants)
-    notes = contact.notes.select_related("author__contact").order_by("-pk")
+    every = grant_rows(contact)
+    grants = [row for row in every if row.state != "revoked"]
+    notes = Note.objects.raw(NOTES_OF, [pk, None if "notes" in request.GET else NOTES + 1])
+    login = contact.login
     context = {
         "contact": contact,
         "language": dict(settings.LANGUAGES).get(contact.language, contact.language),
-        "grants": list(_grant_rows(grants, courses)),
-        "past_grants": [grant for grant in every if grant.revoked_at],
-        "courses": list(_course_rows(contact, grants, courses)),
-        "notes": notes if "notes" in request.GET else notes[: NOTES + 1],
+        "offers": by_offer(grants),
+        "past_grants": every[len(grants) :],
+        "courses": list(course_rows(contact, grants)),
+        "notes": notes,
         "note_form": NoteForm(),
-        "links": contact.user.links.select_related("created_by__contact").order_by("-pk")[:LINKS]
-        if contact.login
-        else [],
+        "links": Link.objects.raw(LINKS_OF, [login.pk, LINKS]) if login else [],
         "link_form": LinkForm(),
-        **_timeline(contact, limit=RECENT),
     }
     return render(request, "portal/dashboard/contact_detail.html", context)
-
-
-type Courses = dict[int, dict[int, str]]  # offer's pk -> its courses: pk -> title
-
-
-def _courses(grants: list[Grant]) -> Courses:
-    """Which courses the offers of these grants hold."""
-    found: Courses = {}
-    held = OfferCourse.objects.filter(offer__in={grant.offer_id for grant in grants})
-    for offer, course, title in held.order_by("course__title").values_list(
-        "offer", "course", "course__title"
-    ):
-        found.setdefault(offer, {})[course] = title
-    return found
-
-
-def _grant_rows(grants: list[Grant], courses: Courses) -> Iterator[GrantRow]:
-    for offer, held in groupby(grants, key=lambda grant: grant.offer_id):
-        same = list(held)
-        titles = list(courses.get(offer, {}).values())
-        for grant in same:
-            is_last = len(same) > 1 and grant is same[-1]
-            yield GrantRow(grant, titles, not is_fixed(grant), is_last)
-
-
-def _course_rows(contact: Contact, grants: list[Grant], courses: Courses) -> Iterator[CourseRow]:
-    done = LessonProgress.objects.filter(enrollment=OuterRef("pk"), attempt=OuterRef("attempt"))
-    lessons = Lesson.objects.filter(module__course=OuterRef("course"))
-    mine = Enrollment.objects.filter(contact=contact).annotate(
-        done=_count(done, "enrollment"), total=_count(lessons, "module__course")
-    )
-    for each in mine.select_related("course").order_by("course__title", "pk"):
-        opening = [grant for grant in grants if each.course_id in courses.get(grant.offer_id, {})]
-        status = access_status(each, opening)
-        is_open = (
-            status == AccessStatus.ACTIVE and each.course.is_published and not contact.is_blocked
-        )
-        yield CourseRow(each, status, opening, is_open)
-
-
-def _name(field: str) -> Coalesce:
-    """What str() says of the user in `field`, without the rows of user and contact."""
-    names = (NullIf(f"{field}__{name}", Value("")) for name in ("contact__name", "name"))
-    return Coalesce(*names, f"{field}__email", output_field=TextField())
-
-
-def _count(rows: QuerySet[Any], of: str) -> Coalesce:
-    """How many `rows` there are, as a subquery whose outer row they name by `of`."""
-    counted = rows.order_by().values(of).annotate(number=Count("pk")).values("number")
-    return Coalesce(Subquery(counted), 0)
 
 
 @staff_required("view_contacts")
@@ -168,7 +114,7 @@ def contact_timeline(request: StaffRequest, pk: int) -> HttpResponse:
             contact,
             kind=kind if kind in KINDS else "",
             before=_moment(request.GET.get("before", "")),
-            limit=TIMELINE,
+            limit=RECENT if request.htmx and "recent" in request.GET else TIMELINE,
         ),
     }
     fragment = "#entries" if request.htmx else ""

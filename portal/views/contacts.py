@@ -39,15 +39,21 @@ def contact_list(request: StaffRequest) -> HttpResponse:
 def portal_user_list(request: StaffRequest) -> HttpResponse:
     """Those who have something to do with the portal: who was invited, who came, who stays away."""
     listing = Listing(request, columns=PORTAL_COLUMNS, of_portal=True)
-    context = {
-        "tabs": _portal_tabs(listing),
-        "numbers": Contact.objects.present().aggregate(
-            invited=Count("pk", filter=Q(invited_at__isnull=False)),
-            joined=Count("pk", filter=Q(joined_at__isnull=False)),
-            seen=Count("pk", filter=Q(last_seen_at__gt=now() - timedelta(days=7))),
-        ),
-    }
+    context = {"tabs": _portal_tabs(listing)}
     return _list(request, listing, "portal/dashboard/portal_user_list.html", context)
+
+
+@staff_required("view_contacts")
+def portal_user_numbers(request: StaffRequest) -> HttpResponse:
+    """How many were invited, came, and come: counted anew, hence apart from the list."""
+    numbers = Contact.objects.present().aggregate(
+        invited=Count("pk", filter=Q(invited_at__isnull=False)),
+        joined=Count("pk", filter=Q(joined_at__isnull=False)),
+        seen=Count("pk", filter=Q(last_seen_at__gt=now() - timedelta(days=7))),
+    )
+    fragment = "#numbers" if request.htmx else ""
+    template = f"portal/dashboard/portal_user_numbers.html{fragment}"
+    return render(request, template, {"numbers": numbers})
 
 
 def _portal_tabs(listing: Listing) -> list[Item]:

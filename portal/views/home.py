@@ -21,7 +21,7 @@ from enrollments.shelf import desk
 from notifications.models import Message, State
 from offers.models import Course
 from portal.events import Name
-from portal.models import Event, Job, Outbox
+from portal.models import Event, Job, Outbox, School
 
 BOOKS = 12  # on the home; the rest is one click away
 CHART_DAYS = 28
@@ -44,13 +44,6 @@ def home(request: StudentRequest) -> HttpResponse:
 def dashboard(request: StaffRequest) -> HttpResponse:
     """How the school does, and what needs a person."""
     context = {
-        "counts": Contact.objects.present().aggregate(
-            contacts=Count("pk"),
-            joined=Count("pk", filter=Q(joined_at__isnull=False)),
-            invited=Count("pk", filter=Q(invited_at__isnull=False, joined_at=None)),
-        ),
-        "grants": _per_day(Name.OFFER_GRANTED, request.school.today()),
-        "logins": _per_day(Name.PORTAL_LOGIN, request.school.today()),
         "mails": _mails(),
         "dead_events": Outbox.objects.exclude(dead_at=None).select_related("event")[:20],
         "dead_jobs": Job.objects.needing_a_person()[:20],
@@ -60,6 +53,30 @@ def dashboard(request: StaffRequest) -> HttpResponse:
     return render(request, "portal/dashboard/home.html", context)
 
 
+@staff_required()
+def contact_numbers(request: StaffRequest) -> HttpResponse:
+    """How many contacts there are, and how far they came: counted anew, hence apart from the page."""
+    numbers = Contact.objects.present().aggregate(
+        contacts=Count("pk"),
+        joined=Count("pk", filter=Q(joined_at__isnull=False)),
+        invited=Count("pk", filter=Q(invited_at__isnull=False, joined_at=None)),
+    )
+    fragment = "#numbers" if request.htmx else ""
+    template = f"portal/dashboard/contact_numbers.html{fragment}"
+    return render(request, template, {"numbers": numbers})
+
+
+@staff_required()
+def activity(request: StaffRequest) -> HttpResponse:
+    """Grants and logins of the last four weeks: it costs more the more there were, hence apart."""
+    context = {
+        "grants": _per_day(Name.OFFER_GRANTED, request.school),
+        "logins": _per_day(Name.PORTAL_LOGIN, request.school),
+    }
+    fragment = "#charts" if request.htmx else ""
+    return render(request, f"portal/dashboard/activity.html{fragment}", context)
+
+
 def _mails() -> dict[str, int]:
     """How many messages are in each state that waits for a person's decision, where there are any."""
     states = (State.FAILED, State.DEAD, State.SUPPRESSED)
@@ -67,14 +84,15 @@ def _mails() -> dict[str, int]:
     return dict(rows.annotate(number=Count("pk")))
 
 
-def _per_day(name: Name, today: date) -> list[tuple[date, int]]:
+def _per_day(name: Name, school: School) -> list[tuple[date, int]]:
     """How often `name` happened on each of the last CHART_DAYS, days without it included."""
-    first = today - timedelta(days=CHART_DAYS - 1)
+    first = school.today() - timedelta(days=CHART_DAYS - 1)
+    since = school.end_of(first - timedelta(days=1))
     rows = (
-        Event.objects.filter(name=name, occurred_at__date__gte=first)
+        Event.objects.filter(name=name, occurred_at__gte=since)  # as the index has it
         .annotate(day=TruncDate("occurred_at"))
         .values_list("day")
-        .annotate(number=Count("pk"))
+        .annotate(number=Count("*"))
     )
     found = dict(rows)
     days = [first + timedelta(days=n) for n in range(CHART_DAYS)]

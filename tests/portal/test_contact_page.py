@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from accounts.models import Contact, Note, Role
-from enrollments.models import Enrollment
+from enrollments.access import with_portal_status
+from enrollments.models import Enrollment, Grant
 from enrollments.status import access_status, with_access_status
 from notifications.models import Message
 from portal.events import Name, record_many
@@ -58,7 +59,11 @@ def test_each_course_names_the_grants_that_open_it_each_with_its_own_end(alice, 
     make.grant(contact=bob, offer=both, source="import:7")
     rows = login(alice).get(page_of(bob)).context["courses"]
     assert [
-        (str(row.enrollment.course), row.status, [(str(g.offer), g.ends_on) for g in row.grants])
+        (
+            str(row.course),
+            row.status,
+            [(str(held.offer), held.grant.ends_on) for held in row.grants],
+        )
         for row in rows
     ] == [
         ("Bread", "active", [("Basics", date(2099, 12, 31)), ("Both", None)]),
@@ -94,6 +99,84 @@ def test_the_page_and_the_lists_say_the_same_access_status(bob, school, happens,
     grants = bob.grants.filter(revoked_at=None).select_related("offer")
     [listed] = with_access_status(Enrollment.objects.all())
     assert access_status(mine, grants) == listed.access_status
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda bob: None,
+        lambda bob: make.grant(contact=bob),
+        lambda bob: make.grant(contact=bob).revoke(),
+        lambda bob: make.grant(contact=bob).extend(until=date(2020, 1, 1)),
+        lambda bob: make.grant(contact=bob).extend(until=date(2099, 1, 1)),
+        lambda bob: Contact.objects.update(invited_at=now()),
+        lambda bob: Contact.objects.update(invited_at=now(), joined_at=now()),
+        lambda bob: bob.block(reason="x"),
+    ],
+)
+def test_the_page_and_the_lists_say_the_same_portal_status(alice, bob, login, school, happens):
+    happens(bob)
+    listed = with_portal_status(Contact.objects.all()).get(pk=bob.pk).portal_status
+    shown = login(alice).get(page_of(bob)).context["contact"].portal_status
+    assert shown == listed
+
+
+def test_of_an_offer_held_twice_the_page_offers_to_remove_it_at_once(alice, bob, login, school):
+    bread, staff = make.offer("Bread"), login(alice)
+    make.grant(contact=bob, offer=bread)
+    remove = reverse("enrollments:offer_revoke", args=[bob.pk, bread.pk])
+    assert remove not in read(staff, bob)
+    second = Grant.objects.create(contact=bob, offer=bread, source="purchase:7")
+    assert read(staff, bob).count(remove) == 1
+    second.revoke(reason="Twice.")
+    text = read(staff, bob)
+    assert remove not in text
+    assert "1 revoked grant" in text
+    assert "Twice." in text
+
+
+def test_what_happened_follows_the_page_in_its_slot(alice, bob, login):
+    with transaction.atomic():
+        record_many(Name.PORTAL_LOGIN, [(bob.pk, {})] * 20)
+    staff, story = login(alice), reverse("portal:contact_timeline", args=[bob.pk])
+    text = read(staff, bob)
+    assert f'hx-get="{story}?recent"' in text
+    assert f'href="{story}?recent"' in text, "without scripts it is a link"
+    assert len(staff.get(f"{story}?recent").context["entries"]) > 15, "to all of it"
+    answer = staff.get(f"{story}?recent", headers={"HX-Request": "true"})
+    assert answer.content.decode().count("Logged in") == 15
+    assert "Show earlier" in answer.content.decode()
+
+
+def test_numbers_that_take_long_have_addresses_of_their_own(alice, bob, login, school):
+    make.grant(contact=bob)
+    Contact.objects.filter(pk=bob.pk).update(invited_at=now(), last_seen_at=now())
+    staff = login(alice)
+    for page, slot, told in (
+        ("dashboard", "contact_numbers", "not logged in yet"),
+        ("portal_user_list", "portal_user_numbers", "In the portal this week"),
+        ("dashboard", "activity", "Show the numbers"),
+    ):
+        url = reverse(f"portal:{slot}")
+        assert f'hx-get="{url}"' in staff.get(reverse(f"portal:{page}")).content.decode()
+        assert told in staff.get(url).content.decode()
+        fragment = staff.get(url, headers={"HX-Request": "true"}).content.decode()
+        assert told in fragment
+        assert "<html" not in fragment
+    assert staff.get(reverse("portal:contact_numbers")).context["numbers"]["invited"] == 1
+    assert staff.get(reverse("portal:portal_user_numbers")).context["numbers"]["seen"] == 1
+    assert staff.get(reverse("portal:activity")).context["grants"][-1] == (school.today(), 1)
+
+
+def test_each_reader_reads_days_and_states_in_their_own_language(alice, bob, login, school):
+    make.grant(contact=bob, ends_on=date(2099, 12, 31))
+    staff = login(alice)
+    assert "Dec. 31, 2099" in read(staff, bob)
+    type(alice).objects.filter(pk=alice.pk).update(language="it")
+    text = read(staff, bob)
+    assert "Dec. 31, 2099" not in text
+    assert "31 Dicembre 2099" in text
+    assert ">Live<" not in text
 
 
 def test_a_blocked_person_or_a_course_in_the_works_is_not_called_open(alice, bob, login, school):
