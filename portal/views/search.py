@@ -26,7 +26,9 @@ def search(request: StaffRequest) -> HttpResponse:
             exact |= Q(pk=int(query))
         if (only := list(Contact.objects.present().filter(exact)[:2])) and len(only) == 1:
             return redirect("portal:contact_detail", only[0].pk)
-        contacts = with_portal_status(Contact.objects.present().matching(query)).order_by("-pk")[:SHOWN]
+        contacts = with_portal_status(Contact.objects.present().matching(query)).order_by("-pk")[
+            :SHOWN
+        ]
         if request.user.may("manage_content"):
             offers = Offer.objects.filter(title__icontains=query)[:SHOWN]
             courses = Course.objects.filter(title__icontains=query)[:SHOWN]

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import make
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from looking import barriers
 from playwright.sync_api import Page, expect
 from stage import Stage, wait_until
 
 from portal.models import School
-
-# Two frames, so that every change of color has begun; then the end of all of them.
-# A change of colors that another one overtakes ends as aborted: then the other is waited for.
-SETTLED = """async () => {
-    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
-    while (document.getAnimations().length)
-        await Promise.allSettled(document.getAnimations().map(change => change.finished))
-}"""
-
-
-def barriers(page: Page) -> Iterator[str]:
-    """What axe finds on a page, in light and in dark."""
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.evaluate(SETTLED)
-        for violation in Axe().run(page).response["violations"]:
-            places = [place["html"] for place in violation["nodes"]]
-            yield f"{page.url} ({scheme}): {violation['help']}: {places}"
-    page.emulate_media(color_scheme="light")
 
 
 @dataclass

@@ -1,0 +1,52 @@
+"""How the browser tests look at a page: whoever sees, hears, types or holds less gets along, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import make
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+SCHEMES = ("light", "dark")
+
+# Two frames, so that every change of color has begun; then the end of all of them.
+# A change of colors that another one overtakes ends as aborted: then the other is waited for.
+# What is folded away keeps its changes in the list when they are over.
+SETTLED = """async () => {
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
+    const moving = () => document.getAnimations().filter(change => change.playState != "finished")
+    while (moving().length)
+        await Promise.allSettled(moving().map(change => change.finished))
+}"""
+
+
+def settle(page: Page, scheme: str) -> None:
+    """Show the page in light or dark, and wait until every color is there."""
+    page.emulate_media(color_scheme=scheme)
+    page.evaluate(SETTLED)
+
+
+def barriers(page: Page, *, schemes: Sequence[str] = SCHEMES) -> Iterator[str]:
+    """What axe finds on a page, in light and in dark."""
+    for scheme in schemes:
+        settle(page, scheme)
+        for violation in Axe().run(page).response["violations"]:
+            places = [place["html"] for place in violation["nodes"]]
+            yield f"{page.url} ({scheme}): {violation['help']}: {places}"
+    page.emulate_media(color_scheme="light")
+
+
+def beyond(page: Page) -> int:
+    """By how many pixels the page is wider than the window."""
+    root = "document.documentElement"
+    return int(page.evaluate(f"() => {root}.scrollWidth - {root}.clientWidth"))
+
+
+def log_in(page: Page, email: str) -> None:
+    """Come in as somebody on the staff, by the login page."""
+    page.goto("/account/login/")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(make.PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("navigation", name="Menu")).to_be_visible()
