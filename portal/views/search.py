@@ -26,9 +26,10 @@ def search(request: StaffRequest) -> HttpResponse:
             exact |= Q(pk=int(query))
         if (only := list(Contact.objects.present().filter(exact)[:2])) and len(only) == 1:
             return redirect("portal:contact_detail", only[0].pk)
-        contacts = with_portal_status(Contact.objects.present().matching(query)).order_by("-pk")[
-            :SHOWN
-        ]
+        found = Contact.objects.present().matching(query).order_by("-pk").values("pk")[:SHOWN]
+        # Their states are looked up when they are chosen, not for all who match.
+        chosen = Contact.objects.filter(pk__in=[row["pk"] for row in found])
+        contacts = with_portal_status(chosen).order_by("-pk")
         if request.user.may("manage_content"):
             offers = Offer.objects.filter(title__icontains=query)[:SHOWN]
             courses = Course.objects.filter(title__icontains=query)[:SHOWN]
