@@ -86,5 +86,5 @@ def goals(now: Figure, smaller: Figure | None) -> Iterator[Goal]:
         yield Goal("growth", now.growth_from(smaller), 1.05 * now.size / smaller.size)
 
 
-GRANT = Workload((10_000, 100_000), measure_grant, goals)
-REVOKE = Workload((10_000, 100_000), measure_revoke, goals)
+GRANT = Workload((1_000, 10_000, 100_000), measure_grant, goals)
+REVOKE = Workload((1_000, 10_000, 100_000), measure_revoke, goals)
