@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -21,6 +21,8 @@ from accounts.models.bulk import Outcome
 from accounts.models.contact import ContactQuerySet
 from accounts.models.link import Purpose, Section
 from accounts.people import tag_many, untag_many
+from portal.events import Name
+from portal.models import Event
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -77,8 +79,20 @@ class Undoable(Action):
     """An action that can be taken back."""
 
     @abstractmethod
-    def undo(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> None:
-        """Take it back for those it changed, where nobody has changed it since."""
+    def undo(
+        self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun
+    ) -> Collection[int]:
+        """Take it back for those it changed, where nobody has changed it since; returns for whom it did."""
+
+
+def untouched(
+    contact_ids: Sequence[int], names: Sequence[Name], run: BulkRun, about: Q | None = None
+) -> list[int]:
+    """Of these contacts, those of whom the last event like this (of `names`, and `about`) is the run's own."""
+    told = Event.objects.filter(about or Q(), contact__in=contact_ids, name__in=names)
+    latest = told.order_by("contact_id", "-pk").distinct("contact_id")
+    last = dict(latest.values_list("contact_id", "cause"))
+    return [pk for pk in contact_ids if last.get(pk) == run.cause]
 
 
 ACTIONS: dict[str, Action] = {}
@@ -108,6 +122,13 @@ class KnownTagForm(forms.Form):
     tag = forms.ModelChoiceField(Tag.objects.all(), label=gettext_lazy("Tag"), to_field_name="name")
 
 
+def _still_tagged(contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> list[int]:
+    """Those whose tag nobody else put on or took off since."""
+    tag = [terms["tag"]]
+    about = Q(data__added__contains=tag) | Q(data__removed__contains=tag)
+    return untouched(contact_ids, [Name.CONTACT_TAGGED], run, about)
+
+
 @register
 class AddTag(Undoable):
     """Put a tag on them."""
@@ -123,8 +144,10 @@ class AddTag(Undoable):
     def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
         return dict.fromkeys(tag_many({pk: [terms["tag"]] for pk in contact_ids}), CHANGED)
 
-    def undo(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> None:
-        untag_many(contact_ids, terms["tag"])
+    def undo(
+        self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun
+    ) -> Collection[int]:
+        return untag_many(_still_tagged(contact_ids, terms, run), terms["tag"])
 
 
 @register
@@ -145,8 +168,10 @@ class RemoveTag(Undoable):
     def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
         return dict.fromkeys(untag_many(contact_ids, terms["tag"]), CHANGED)
 
-    def undo(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> None:
-        tag_many({pk: [terms["tag"]] for pk in contact_ids})
+    def undo(
+        self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun
+    ) -> Collection[int]:
+        return tag_many({pk: [terms["tag"]] for pk in _still_tagged(contact_ids, terms, run)})
 
 
 class SectionForm(forms.Form):
@@ -298,10 +323,12 @@ class Block(Undoable):
             if contact.block(reason=terms["reason"])
         }
 
-    def undo(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> None:
-        blocked = Contact.objects.filter(pk__any_of=contact_ids, block_reason=terms["reason"])
-        for contact in blocked.order_by("pk"):
-            contact.unblock()
+    def undo(
+        self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun
+    ) -> Collection[int]:
+        mine = untouched(contact_ids, [Name.CONTACT_BLOCKED, Name.CONTACT_UNBLOCKED], run)
+        blocked = Contact.objects.filter(pk__any_of=mine).order_by("pk")
+        return [contact.pk for contact in blocked if contact.unblock()]
 
 
 @register

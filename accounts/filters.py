@@ -21,6 +21,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
+from accounts.http import is_pk
 from accounts.models import Contact, Tag
 from accounts.models.contact import ContactQuerySet
 from portal import context
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 MAX_WHERE = 20  # filters in one address
 MAX_VALUES = 200  # of one filter
+MAX_WORDS = 200  # characters
 
 type Widget = Literal["choices", "day", "number"]
 
@@ -207,14 +209,21 @@ class Selection:
                 )
                 % MAX_WHERE
             )
-        ids = [text for text in query.getlist("ids") if text.isascii() and text.isdecimal()]
-        if len(ids) < len(query.getlist("ids")):
+        if not all(is_pk(text) for text in query.getlist("ids")):
             problems.append(_("The chosen rows cannot be read. Choose them anew."))
+        words = query.get("q", "").strip()
+        if "\0" in words or len(words) > MAX_WORDS:
+            problems.append(_("The search cannot be read. Type it anew, and shorter."))
+        if query.get("match", "") not in ("", "any") or query.get("among", "") not in (
+            "",
+            "portal",
+        ):
+            problems.append(_("The address of this list cannot be read. Begin with all contacts."))
         return cls(
-            words=query.get("q", "").replace("\0", "").strip()[:200],
+            words=words.replace("\0", ""),
             conditions=tuple(dict.fromkeys(conditions)),
             is_any=query.get("match") == "any",
-            ids=tuple(int(text) for text in ids if len(text) < 19),
+            ids=tuple(int(text) for text in query.getlist("ids") if is_pk(text)),
             of_portal=query.get("among") == "portal",
             problems=tuple(problems),
         )
@@ -379,7 +388,7 @@ class InactiveFilter(Filter):
     operators: ClassVar[dict[str, StrOrPromise]] = {"days": pgettext_lazy("filter", "for")}
 
     def clean(self, value: str) -> int:
-        if not (value.isascii() and value.isdecimal() and 0 < int(value[:6]) <= 3650):
+        if not (is_pk(value) and len(value) < 5 and 0 < int(value) <= 3650):
             raise Unclear(_("Choose a number of days from 1 to 3650."))
         return int(value)
 

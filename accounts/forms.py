@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import uuid
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -149,6 +150,17 @@ class NoteForm(forms.ModelForm[Note]):
         fields: ClassVar[list[str]] = ["text"]
         widgets: ClassVar[dict[str, forms.Widget]] = {"text": forms.Textarea(attrs={"rows": 3})}
 
+    @transaction.atomic
+    def save_once(self) -> None:
+        """Keep the note, unless its author wrote the very same a minute ago: a double click is one note."""
+        note = self.instance
+        Contact.objects.select_for_update(no_key=True).get(pk=note.contact_id)
+        lately = Note.objects.filter(created_at__gt=now() - timedelta(minutes=1))
+        if not lately.filter(
+            contact=note.contact_id, author=note.author_id, text=note.text
+        ).exists():
+            self.save()
+
 
 class SegmentForm(forms.ModelForm[Segment]):
     """The name under which a set of filters is kept."""
@@ -184,6 +196,18 @@ class LinkForm(forms.Form):
         empty_value=Purpose.LOGIN,
         widget=forms.HiddenInput,  # which button was pressed
     )
+    # Drawn anew for each page that shows the form: a double click sends one mail.
+    once = forms.CharField(
+        required=False,
+        max_length=40,
+        widget=forms.HiddenInput,
+        initial=lambda: uuid.uuid4().hex,
+    )
+
+    def key(self, contact: Contact) -> str | None:
+        """What makes asking twice harmless; None for a form without `once`."""
+        once, purpose = self.cleaned_data["once"], self.cleaned_data["purpose"]
+        return f"staff:{once}:{contact.pk}:{purpose}" if once else None
 
 
 class NewPasswordForm(forms.Form):
@@ -217,6 +241,24 @@ class ResetForm(forms.Form):
         email = normalize_email(self.cleaned_data["email"])
         if user := User.objects.select_related("contact").filter(email=email).first():
             Link.objects.mail_to(user, purpose=Purpose.RESET)
+
+
+class StaffProfileForm(forms.ModelForm[User]):
+    """What members of staff may change about themselves."""
+
+    class Meta:
+        model = User
+        fields: ClassVar[list[str]] = ["name", "language"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["language"] = language_field()
+        self.fields["language"].initial = self.instance.language
+
+    def save(self, commit: bool = True) -> User:
+        """Write the two fields alone."""
+        self.instance.save(update_fields=self._meta.fields)
+        return self.instance
 
 
 class ProfileForm(forms.ModelForm[Contact]):

@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 from django.utils.timezone import now
 
 from accounts.bulk import ACTIONS, UNCHANGED, Results, Undoable
-from accounts.models import BulkRun
+from accounts.models import BulkRun, User
 from accounts.models.bulk import Outcome
 from portal import context
 from portal.jobs import SLICE_SECONDS, job
@@ -22,20 +22,33 @@ from portal.models import Job, School
 @job("bulk_run")
 def bulk_run_slice(job: Job) -> bool:
     """Do a bulk action to its next contacts."""
-    return _go_on(job, _do)
+    run = _run(job)
+    return _go_on(job, run, _do, user=run.started_by, cause=run.cause)
 
 
 @job("bulk_undo")
 def bulk_undo_slice(job: Job) -> bool:
     """Take a bulk action back for the next contacts it changed."""
-    return _go_on(job, _undo)
+    run = _run(job)
+    user = User.objects.select_related("contact").filter(pk=job.data["user"]).first()
+    return _go_on(job, run, _undo, user=user, cause=f"undo:{run.cause}")
 
 
-def _go_on(job: Job, step: Callable[[Job, BulkRun], bool]) -> bool:
+def _run(job: Job) -> BulkRun:
+    return BulkRun.objects.select_related("started_by__contact").get(pk=job.data["run"])
+
+
+def _go_on(
+    job: Job,
+    run: BulkRun,
+    step: Callable[[Job, BulkRun], bool],
+    *,
+    user: User | None,
+    cause: str,
+) -> bool:
     """Do batches, each in its own transaction, for half a slice's time; whether none is left."""
-    run = BulkRun.objects.select_related("started_by__contact").get(pk=job.data["run"])
     until = monotonic() + SLICE_SECONDS / 2
-    with _as_started(run):
+    with _acting_as(user, cause=cause):
         while monotonic() < until:
             if not step(job, run):
                 return True
@@ -43,12 +56,12 @@ def _go_on(job: Job, step: Callable[[Job, BulkRun], bool]) -> bool:
 
 
 @contextmanager
-def _as_started(run: BulkRun) -> Iterator[None]:
-    """In the name, the language and the hour of whoever started it."""
-    school, user = School.current(), run.started_by
+def _acting_as(user: User | None, *, cause: str) -> Iterator[None]:
+    """In the name, the language and the hour of whoever pressed the button."""
+    school = School.current()
     language = (user.language if user else "") or school.language
     with (
-        context.acting(cause=run.cause, user=user),
+        context.acting(cause=cause, user=user),
         translation.override(language),
         timezone.override(school.zone),
     ):
@@ -104,7 +117,8 @@ def _undo(job: Job, run: BulkRun) -> bool:
     if not ids or not isinstance(action, Undoable):
         BulkRun.objects.filter(pk=run.pk).update(undone_at=now())
         return False
-    action.undo(ids, run.terms, run)
-    BulkRun.objects.filter(pk=run.pk).update(done=F("done") + len(ids))
+    undone = action.undo(ids, run.terms, run)
+    progress = {"done": F("done") + len(ids), "undone": F("undone") + len(undone)}
+    BulkRun.objects.filter(pk=run.pk).update(**progress)
     job.advance(cursor=ids[-1])
     return True

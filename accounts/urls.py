@@ -13,6 +13,7 @@ app: list[URLPattern | URLResolver] = [
     path("l/<str:token>/", public.link_consume, name="link_consume"),
     path("l/<str:token>/renew/", public.link_renew, name="link_renew"),
     path("profile/", student.profile, name="profile"),
+    path("dashboard/profile/", dashboard.staff_profile, name="staff_profile"),
     path("dashboard/contacts/new/", dashboard.contact_create, name="contact_create"),
     path("dashboard/contacts/<int:pk>/edit/", dashboard.contact_update, name="contact_update"),
     path("dashboard/contacts/<int:pk>/tag/", dashboard.contact_tag, name="contact_tag"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from accounts.models import BulkRun
 from accounts.models.bulk import Outcome as Done
 from accounts.models.contact import ContactQuerySet
 from enrollments.forms.bulk import GrantOfferForm, RevokeOfferForm, SetEndForm
+from enrollments.forms.dates import is_reversed
 from enrollments.models import Grant, Outcome
 from offers.models import Offer
 from portal.events import Name
@@ -62,11 +63,18 @@ class GrantOffer(Undoable):
         held = contacts.filter(pk__in=Grant.objects.held().filter(offer=offer).values("contact"))
         holding = held.count()
         new = ngettext(
-            "%(number)d person gets “%(offer)s” at once.",
-            "%(number)d people get “%(offer)s” at once.",
+            "%(number)d person gets “%(offer)s”.",
+            "%(number)d people get “%(offer)s”.",
             number - holding,
         )
         sentences = [new % {"number": number - holding, "offer": offer}]
+        if blocked := contacts.filter(blocked_at__isnull=False).count():
+            text = ngettext(
+                "%d is blocked: nothing opens for them, and no mail goes to them.",
+                "%d are blocked: nothing opens for them, and no mail goes to them.",
+                blocked,
+            )
+            sentences.append(text % blocked)
         if holding:
             kept = {
                 "leave": ngettext(
@@ -88,17 +96,26 @@ class GrantOffer(Undoable):
             sentences.append(kept[terms["if_held"]] % holding)
         if not terms["notify"]:
             return [*sentences, _("Nobody is told by mail.")]
+        courses = list(offer.courses.all())
         if not offer.is_active:
-            return [*sentences, _("The offer is not active: nobody is told by mail.")]
-        return [*sentences, _("Each gets one mail with the way in.")]
+            sentences.append(
+                _("The offer is not active: it opens nothing, and nobody is told by mail.")
+            )
+        elif courses and not any(course.is_published for course in courses):
+            sentences.append(_("No course of it is published: nobody is told by mail."))
+        elif number > holding:
+            sentences.append(_("Who gets it is told by one mail with the way in."))
+        return sentences
 
     def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
-        ends: dict[int, date | None] = {}
+        offer, ends = _offer(terms), dict[int, date | None]()
         if terms["mode"] != "default":
             ends = dict.fromkeys(contact_ids, parse_date(terms["day"]) if terms["day"] else None)
+        elif terms["if_held"] != "leave":  # then the default is an end like any other
+            ends = dict.fromkeys(contact_ids, offer.default_end(School.current().today()))
         outcomes = Grant.objects.grant_many(
             contact_ids=contact_ids,
-            offer=_offer(terms),
+            offer=offer,
             source="manual",
             ends=ends,
             if_held=terms["if_held"],
@@ -107,15 +124,20 @@ class GrantOffer(Undoable):
         )
         return {pk: CHANGED for pk, outcome in outcomes.items() if outcome != Outcome.UNCHANGED}
 
-    def undo(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> None:
-        granted = [
-            event
+    def undo(
+        self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun
+    ) -> Collection[int]:
+        granted = {
+            event.data["grant"]: event
             for event in _recorded(Name.OFFER_GRANTED, contact_ids, run)
             if "before" not in event.data
-        ]
-        made = Grant.objects.filter(pk__in=[event.data["grant"] for event in granted])
-        made.revoke(reason=_("Undone: bulk action %d") % run.pk)
-        _move_back(contact_ids, run)
+        }
+        opened_again = _ends_before(granted)
+        grants = Grant.objects.filter(pk__in=granted, revoked_at=None)
+        undone = set(grants.values_list("contact_id", flat=True))
+        grants.exclude(pk__in=opened_again).revoke(reason=_("Undone: bulk action %d") % run.pk)
+        Grant.objects.set_ends(opened_again)
+        return undone | _move_back(contact_ids, run)
 
 
 @register
@@ -135,7 +157,8 @@ class RevokeOffer(Action):
     def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
         offer = _offer(terms)
         theirs = Grant.objects.filter(offer=offer, revoked_at=None, contact__in=contacts.order_by())
-        people = theirs.values("contact").distinct().count()
+        everybody = theirs.values("contact").distinct().count()
+        people = theirs.held().values("contact").distinct().count()
         courses = offer.courses.count()
         ends = ngettext(
             "Ends “%(offer)s” for %(number)d person at once.",
@@ -147,8 +170,14 @@ class RevokeOffer(Action):
             "It holds %d courses; whoever has another grant of one keeps that.",
             courses,
         )
+        over = ngettext(
+            "For %d it had ended already: they cannot be given more time any more.",
+            "For %d it had ended already: they cannot be given more time any more.",
+            everybody - people,
+        )
         return [
             ends % {"offer": offer, "number": people},
+            *([over % (everybody - people)] if everybody > people else []),
             holds % courses,
             _("Progress is kept. Nobody is told by mail, and no payment is refunded."),
         ]
@@ -190,7 +219,8 @@ class SetEnd(Undoable):
         offer = _offer(terms)
         targets = list(_targets(contacts.order_by().values("pk"), terms))
         ends = _new_ends(targets, terms, offer=offer)
-        moving = {grant.contact_id for grant in targets if ends[grant.pk] != grant.ends_on}
+        changing = [grant for grant in targets if _moves(grant, ends[grant.pk])]
+        moving = {grant.contact_id for grant in changing}
         text = ngettext(
             "Moves the end of “%(offer)s” for %(number)d person.",
             "Moves the end of “%(offer)s” for %(number)d people.",
@@ -198,7 +228,8 @@ class SetEnd(Undoable):
         )
         sentences = [text % {"offer": offer, "number": len(moving)}]
         today = School.current().today()
-        if over := sum(1 for day in ends.values() if day and day < today):
+        over = len({grant.contact_id for grant in changing if _is_over(ends[grant.pk], today)})
+        if over:
             text = ngettext(
                 "For %d of them that day is over: access ends at once.",
                 "For %d of them that day is over: access ends at once.",
@@ -210,16 +241,31 @@ class SetEnd(Undoable):
     def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
         targets = list(_targets(contact_ids, terms).select_for_update(of=["self"]))
         ends = _new_ends(targets, terms, offer=_offer(terms))
-        changing = {grant.pk: grant for grant in targets if ends[grant.pk] != grant.ends_on}
+        changing = {grant.pk: grant for grant in targets if _moves(grant, ends[grant.pk])}
         Grant.objects.set_ends({pk: ends[pk] for pk in changing})
         holders = {grant.contact_id for grant in targets}
+        early = {grant.contact_id for grant in targets if is_reversed(grant, ends[grant.pk])}
         missing = Result(Done.REFUSED, _("Does not hold the offer."))
-        return dict.fromkeys(set(contact_ids) - holders, missing) | {
-            grant.contact_id: CHANGED for grant in changing.values()
+        reversed_ = Result(Done.REFUSED, _("The last day is before the first."))
+        return {
+            **dict.fromkeys(set(contact_ids) - holders, missing),
+            **dict.fromkeys(early, reversed_),
+            **{grant.contact_id: CHANGED for grant in changing.values()},
         }
 
-    def undo(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> None:
-        _move_back(contact_ids, run)
+    def undo(
+        self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun
+    ) -> Collection[int]:
+        return _move_back(contact_ids, run)
+
+
+def _moves(grant: Grant, day: date | None) -> bool:
+    """Whether `day` is another last day than it has, and none before its first."""
+    return day != grant.ends_on and not is_reversed(grant, day)
+
+
+def _is_over(day: date | None, today: date) -> bool:
+    return day is not None and day < today
 
 
 def _targets(contacts: Any, terms: dict[str, Any]) -> Any:
@@ -258,8 +304,22 @@ def _new_ends(
     return {grant.pk: day for grant in grants}
 
 
-def _move_back(contact_ids: Sequence[int], run: BulkRun) -> None:
-    """Set the ends a run moved to what they were, where they still are as it left them."""
+def _ends_before(granted: dict[int, Event]) -> dict[int, date | None]:
+    """Of grants a run opened again (grant's pk -> the event that says so): the day each had ended on."""
+    earlier = Event.objects.filter(
+        contact__in={event.contact_id for event in granted.values()},
+        name__in=[Name.OFFER_GRANTED, Name.OFFER_EXTENDED],
+        data__grant__in=list(granted),
+    )
+    ends: dict[int, date | None] = {}
+    for pk, data in earlier.order_by("pk").values_list("pk", "data"):
+        if pk < granted[data["grant"]].pk:
+            ends[data["grant"]] = parse_date(data["ends_on"]) if data["ends_on"] else None
+    return ends
+
+
+def _move_back(contact_ids: Sequence[int], run: BulkRun) -> set[int]:
+    """Set the ends a run moved to what they were, where they still are as it left them; returns whose."""
     moved = {
         event.data["grant"]: event.data
         for name in (Name.OFFER_EXTENDED, Name.OFFER_GRANTED)
@@ -267,10 +327,15 @@ def _move_back(contact_ids: Sequence[int], run: BulkRun) -> None:
         if "before" in event.data
     }
     grants = Grant.objects.filter(pk__in=moved, revoked_at=None)
+    still = [
+        grant
+        for grant in grants.only("contact_id", "ends_on")
+        if (grant.ends_on.isoformat() if grant.ends_on else None) == moved[grant.pk]["ends_on"]
+    ]
     Grant.objects.set_ends(
         {
-            pk: parse_date(moved[pk]["before"]) if moved[pk]["before"] else None
-            for pk, ends_on in grants.values_list("pk", "ends_on")
-            if (ends_on.isoformat() if ends_on else None) == moved[pk]["ends_on"]
+            grant.pk: parse_date(before) if (before := moved[grant.pk]["before"]) else None
+            for grant in still
         }
     )
+    return {grant.contact_id for grant in still}

@@ -39,8 +39,13 @@ ALL = set(pages(get_resolver().url_patterns))
 PAGES = sorted(ALL - set(PUBLIC))
 STAFF = [url for url in PAGES if url.startswith("/dashboard/")]
 
-# What each role may open of the dashboard: a moderator nothing yet but its home, and what home fetches.
-HOME = {"/dashboard/", "/dashboard/activity/", "/dashboard/contacts/numbers/"}
+# What each role may open of the dashboard: a moderator nothing yet but its home and profile.
+HOME = {
+    "/dashboard/",
+    "/dashboard/activity/",
+    "/dashboard/contacts/numbers/",
+    "/dashboard/profile/",
+}
 CLOSED_TO = {
     Role.MODERATOR: [url for url in STAFF if url not in HOME],
     Role.SUPPORT: [

@@ -26,12 +26,26 @@ class BulkRunManager(models.Manager["BulkRun"]):
     """Starts runs."""
 
     @transaction.atomic
-    def start(self, *, action: str, terms: dict[str, Any], contacts: ContactQuerySet) -> BulkRun:
+    def start(
+        self,
+        *,
+        action: str,
+        terms: dict[str, Any],
+        contacts: ContactQuerySet,
+        key: str | None = None,
+    ) -> BulkRun:
         """Let `action` (a name in accounts.bulk) be done to `contacts` as they are found now.
 
-        Who is chosen is written down here, by one statement: contacts that fit later are not touched.
+        Who is chosen is written down here, by one statement: contacts that fit later are not
+        touched. A second call with the same `key` (a page that was sent twice) returns the first run.
         """
-        run = self.create(action=action, terms=terms, started_by=context.actor())
+        facts = {"action": action, "terms": terms, "started_by": context.actor()}
+        if key:
+            run, is_new = self.get_or_create(key=key, defaults=facts)
+            if not is_new:
+                return run
+        else:
+            run = self.create(**facts)
         chosen, params = contacts.order_by("pk").values("pk").query.sql_with_params()
         with connection.cursor() as cursor:
             cursor.execute(
@@ -50,6 +64,7 @@ class BulkRunManager(models.Manager["BulkRun"]):
 class BulkRun(models.Model):
     """An action, its terms, and how far it is. Its pk names the cause of what it does: `bulk:<pk>`."""
 
+    key = models.CharField(max_length=64, null=True, unique=True)  # of the page it was started on
     action = models.CharField(max_length=40)
     terms = models.JSONField(default=dict)  # ids and plain facts, as the action's form gave them
     started_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
@@ -58,9 +73,8 @@ class BulkRun(models.Model):
     undo_started_at = models.DateTimeField(null=True)
     undone_at = models.DateTimeField(null=True)
     total = models.PositiveIntegerField(default=0)
-    done = models.PositiveIntegerField(
-        default=0
-    )  # of `total`; of what is undone while it is undone
+    done = models.PositiveIntegerField(default=0)  # of `total`, or of what is being undone
+    undone = models.PositiveIntegerField(default=0)  # contacts for whom undoing put something back
 
     objects = BulkRunManager()
 
@@ -90,7 +104,13 @@ class BulkRun(models.Model):
             pk=self.pk, finished_at__isnull=False, undo_started_at__isnull=True
         )
         if mine.update(undo_started_at=now(), done=0):
-            jobs.queue("bulk_undo", key=f"bulk_undo:{self.pk}", run=self.pk)
+            actor = context.actor()
+            jobs.queue(
+                "bulk_undo",
+                key=f"bulk_undo:{self.pk}",
+                run=self.pk,
+                user=actor.pk if actor else None,
+            )
         self.refresh_from_db()
 
     def counts(self) -> dict[str, int]:

@@ -133,11 +133,11 @@ class Contact(models.Model):
     tags = models.ManyToManyField(Tag, blank=True, related_name="contacts")
     created_at = models.DateTimeField(default=now)
     # Since when they want to be written to beyond what concerns their courses; None: they do not.
-    newsletter_at = models.DateTimeField(null=True)
-    promotions_at = models.DateTimeField(null=True)
+    newsletter_at = models.DateTimeField(_("newsletter"), null=True)
+    promotions_at = models.DateTimeField(_("promotions"), null=True)
 
     # Hidden from the lists. The next grant or import of this address brings them back.
-    archived_at = models.DateTimeField(null=True)
+    archived_at = models.DateTimeField(_("archived"), null=True)
     blocked_at = models.DateTimeField(null=True)
     block_reason = models.TextField(blank=True)
     invited_at = models.DateTimeField(null=True)  # the first access mail was queued

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import undo
 from accounts.decorators import staff_required
-from accounts.forms import ContactForm, LinkForm, NoteForm, TagForm
+from accounts.forms import ContactForm, LinkForm, NoteForm, StaffProfileForm, TagForm
 from accounts.http import StaffRequest, posted
 from accounts.models import Contact, Link, Note, User
 from accounts.models.link import Purpose, Section
@@ -70,7 +70,7 @@ def note_create(request: StaffRequest, pk: int) -> HttpResponse:
     contact = get_object_or_404(Contact, pk=pk)
     form = NoteForm(request.POST, instance=Note(contact=contact, author=request.user))
     if form.is_valid():
-        form.save()
+        form.save_once()
         messages.success(request, _("The note is kept. Only staff see it."))
     else:
         messages.error(request, _("A note has 5,000 characters at most, and one at least."))
@@ -116,6 +116,7 @@ def link_send(request: StaffRequest, pk: int) -> HttpResponse:
             purpose=form.cleaned_data["purpose"],
             section=Section(form.cleaned_data["section"]),
             delivery="mail",
+            key=form.key(contact),
         )
         if form.cleaned_data["purpose"] == Purpose.RESET:
             text = _("A link to choose a new password is on its way to %(email)s.")
@@ -125,3 +126,15 @@ def link_send(request: StaffRequest, pk: int) -> HttpResponse:
     else:
         messages.error(request, _("Choose where the link leads: no link was sent."))
     return redirect(reverse("portal:contact_detail", args=[pk]) + "#login")
+
+
+@staff_required()
+def staff_profile(request: StaffRequest) -> HttpResponse:
+    """One's own name and language."""
+    # A row of its own: validating writes into it, and the page shows who is logged in.
+    form = StaffProfileForm(posted(request), instance=User.objects.get(pk=request.user.pk))
+    if form.is_valid():
+        form.save()
+        messages.success(request, _("Saved."))
+        return redirect("accounts:staff_profile")
+    return render(request, "accounts/dashboard/staff_profile.html", {"form": form})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from enrollments.forms.dates import day_field
 from offers.models import Offer
+from portal.models import School
 
 LEAVE, EXTEND, SET = "leave", "extend", "set"
 
@@ -58,6 +60,12 @@ class GrantOfferForm(_TermsForm):
     notify = forms.BooleanField(
         label=gettext_lazy("Send the access mail"), required=False, initial=True
     )
+
+    def clean_day(self) -> date | None:
+        day: date | None = self.cleaned_data["day"]
+        if day and day < School.current().today():
+            raise forms.ValidationError(_("That day is over: choose a later one."))
+        return day
 
 
 class RevokeOfferForm(forms.Form):

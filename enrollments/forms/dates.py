@@ -82,9 +82,12 @@ class ExtendForm(forms.Form):
         widget=forms.HiddenInput,
     )
 
+    was = forms.CharField(required=False, widget=forms.HiddenInput)  # the end the page knew
+
     def __init__(self, data: QueryDict | None = None, *, grant: Grant) -> None:
-        super().__init__(data, initial={"ends_on": grant.ends_on})
-        self.grant = grant
+        end = grant.ends_on.isoformat() if grant.ends_on else ""
+        super().__init__(data, initial={"ends_on": grant.ends_on, "was": end})
+        self.grant, self.end = grant, end
 
     def steps(self) -> list[Step]:
         """What the buttons offer: days from the last one on, or from today if that is over. None without an end."""
@@ -100,6 +103,10 @@ class ExtendForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         words = super().clean() or self.cleaned_data
+        if "was" in self.data and words.get("was") != self.end:
+            raise ValidationError(
+                _("The end was changed meanwhile. Look at it again before you move it.")
+            )
         if days := words.get("days"):
             found = [step.ends_on for step in self.steps() if step.days == days]
             if not found:
@@ -154,4 +161,8 @@ class UndoForm(forms.Form):
 
 
 def _day(text: str) -> date | None:
-    return date.fromisoformat(text) if text else None
+    """A day of an undo, as it was written: one the forms allow. Raises ValueError."""
+    day = date.fromisoformat(text) if text else None
+    if day and not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(text)
+    return day

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Contact
+from enrollments.access import open_courses
 from enrollments.forms.dates import day_field
 from enrollments.models import Enrollment, Grant, Outcome
 from offers.models import Course, Offer
@@ -145,14 +146,15 @@ class GrantForm(OffersForm):
     def choices(self) -> Iterator[Choice]:
         held = {grant.offer_id: grant for grant in self.contact.grants.held().order_by("pk")}
         mine = {row.course_id: row for row in self.contact.enrollments.all()}
+        is_open = set(open_courses(self.contact).values_list("pk", flat=True))
         for choice in super().choices():
             rows = [(course, mine[course.pk]) for course in choice.courses if course.pk in mine]
             if off := [course.title for course, row in rows if row.inactive_at]:
                 choice.warnings.append(
                     _("Switched off for them, and stays so: %s.") % ", ".join(off)
                 )
-            is_held = choice.offer.pk in held
-            begun = [course for course, row in rows if row.started_at and not is_held]
+            # What they are in now goes on: it is no question.
+            begun = [course for course, row in rows if row.started_at and course.pk not in is_open]
             yield replace(choice, held=held.get(choice.offer.pk), begun=begun)
 
     def rows(self) -> list[Choice]:
@@ -165,12 +167,13 @@ class GrantForm(OffersForm):
     @transaction.atomic
     def save(self) -> tuple[list[Offer], list[Offer]]:
         """Grant in one transaction, hence one mail. Returns what was granted, and what was held already."""
+        is_open = set(open_courses(self.contact).values_list("pk", flat=True))
         given, held = self.grant_to(self.contact, notify=self.cleaned_data["notify"])
         if self.cleaned_data["restart"]:
             begun = Enrollment.objects.filter(
                 contact=self.contact, course__offers__in=given, started_at__isnull=False
             )
-            for enrollment in begun.distinct():
+            for enrollment in begun.exclude(course__in=is_open).distinct():
                 enrollment.restart()
         return given, held
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Contact
 from accounts.models.contact import normalize_email
 from accounts.people import Person, add_many
+from enrollments.access import open_courses
 from enrollments.forms.grant import OffersForm
 from enrollments.models import Enrollment
 from offers.models import Offer
@@ -43,7 +44,9 @@ class MemberForm(OffersForm):
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
     email = forms.EmailField(
-        label=gettext_lazy("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "off"})
+        label=gettext_lazy("E-mail"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
     known = forms.IntegerField(required=False, widget=forms.HiddenInput)
     status = forms.ChoiceField(
@@ -73,14 +76,14 @@ class MemberForm(OffersForm):
     def save(self) -> Registered:
         """Make the contact, or take the one there is: what is known of them stays. Then grant.
 
-        Switching off is for enrollments that are made here: others keep their state.
+        Switching off is for courses that were not open before: others keep their state.
         """
         words = self.cleaned_data
         is_off = words["status"] == SwitchedTo.INACTIVE
         name = words["name"].strip() if not (self.contact and self.contact.name) else ""
         [known] = add_many([Person(words["email"], name)]).values()
         contact = Contact.objects.get(pk=known.pk)
-        before = set(contact.enrollments.values_list("course", flat=True))
+        before = set(open_courses(contact).values_list("pk", flat=True))
         given, held = self.grant_to(contact, notify=words["notify"] and not is_off)
         if is_off:
             made = Enrollment.objects.filter(contact=contact, course__offers__in=given)

@@ -140,6 +140,7 @@ class AuditForm(forms.Form):
         found = Event.objects.filter(self._by(asked["who"]))
         if not asked["batches"]:
             found = found.exclude(cause__startswith="import:").exclude(cause__startswith="bulk:")
+            found = found.exclude(cause__startswith="undo:")
         if what := asked["what"]:
             found = found.filter(name__in=_names(what) if what in GROUPS else [what])
         if asked["whom"]:

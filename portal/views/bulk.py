@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 
 from django.contrib import messages
@@ -70,6 +71,7 @@ def bulk_create(request: StaffRequest) -> HttpResponse:
         "action": action,
         "form": form,
         "carried": [(name, value) for name in CARRIED for value in asked.getlist(name)],
+        "once": asked.get("once") or uuid.uuid4().hex,  # a double click starts one run
         "count": contacts.order_by().count(),
         "back": f"{reverse('portal:contact_list')}?{selection.as_query()}",
     }
@@ -78,7 +80,9 @@ def bulk_create(request: StaffRequest) -> HttpResponse:
     terms = action.terms(form.cleaned_data)
     effects = action.effects(contacts, terms)
     if request.method == "POST" and (asked.get("sure") or not effects):
-        run = BulkRun.objects.start(action=action.key, terms=terms, contacts=contacts)
+        run = BulkRun.objects.start(
+            action=action.key, terms=terms, contacts=contacts, key=asked.get("once") or None
+        )
         return redirect("portal:bulk_detail", run.pk)
     context["answers"] = [(name, value) for name in form.fields for value in asked.getlist(name)]
     context |= {"effects": effects, "sentence": action.sentence(terms)}
@@ -129,7 +133,7 @@ def bulk_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "is_moving": is_moving,
         "is_stuck": is_moving and job is not None and job.state == "dead",
         "total": counts.get(Outcome.CHANGED, 0) if run.undo_started_at else run.total,
-        "changed": counts.get(Outcome.CHANGED, 0),
+        "left": counts.get(Outcome.CHANGED, 0) - run.undone,
         "may_undo": _may_undo(request, run, action) and counts.get(Outcome.CHANGED, 0) > 0,
     }
     fragment = "#progress" if request.htmx and is_moving else ""

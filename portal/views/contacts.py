@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -105,7 +106,8 @@ def contact_count(request: StaffRequest) -> HttpResponse:
 @staff_required("manage_contacts")
 def segment_create(request: StaffRequest) -> HttpResponse:
     """Give what the list shows a name, for everybody on the staff."""
-    selection = Selection.from_query(QueryDict(request.POST.get("query", "")))
+    asked = Selection.from_query(QueryDict(request.POST.get("query", "")))
+    selection = replace(asked, of_portal=False)
     address = f"{reverse('portal:contact_list')}?{selection.as_query()}"
     form = SegmentForm(request.POST)
     if selection.problems or not (selection.words or selection.conditions):

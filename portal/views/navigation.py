@@ -69,6 +69,8 @@ def processor(request: HttpRequest) -> dict[str, Any]:
         return words
     if request.path.startswith("/dashboard/"):
         words["menu"] = _menu(request, _staff_pages(user)) if user.is_staff else []
+        profile = reverse("accounts:staff_profile")
+        words["account_menu"] = [Item(_("Your profile"), profile, "user", request.path == profile)]
         if user.may("view_contacts"):
             words["search_url"] = reverse("portal:search")
         if user.contact is not None:

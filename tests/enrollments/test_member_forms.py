@@ -418,3 +418,78 @@ def test_nobody_is_asked_about_progress_that_is_not_there(alice, bob, login, sch
     make.offer("Bread")
     page = login(alice).get(reverse("enrollments:grant_create", args=[bob.pk]))
     assert "Start a new attempt" not in page.content.decode()
+
+
+# Pages that are sent twice, or by somebody who writes addresses by hand
+
+
+def test_a_button_that_is_pressed_twice_extends_once(alice, bob, login, school):
+    grant = make.grant(contact=bob, ends_on=school.today() + timedelta(days=10))
+    words = {"days": "30", "was": grant.ends_on.isoformat()}
+    browser = login(alice)
+    browser.post(extend_page(grant), words)
+    again = browser.post(extend_page(grant), words)
+    assert "changed meanwhile" in again.content.decode()
+    grant.refresh_from_db()
+    assert grant.ends_on == school.today() + timedelta(days=40)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "31/12/2030"])
+def test_undo_takes_no_day_a_form_would_not_take(alice, bob, login, school, day):
+    grant = make.grant(contact=bob)
+    address = reverse("enrollments:end_undo", args=[bob.pk])
+    answer = login(alice).post(address, {"end": f"{grant.pk}:{day}:"})
+    assert answer.status_code == 302
+    grant.refresh_from_db()
+    assert grant.ends_on is None
+
+
+def test_a_link_and_a_note_that_are_sent_twice_are_sent_once(
+    alice, bob, login, committed, mailoutbox
+):
+    browser = login(alice)
+    for _ in range(2):
+        with committed():
+            browser.post(
+                reverse("accounts:link_send", args=[bob.pk]), {"section": "home", "once": "x"}
+            )
+        browser.post(reverse("accounts:note_create", args=[bob.pk]), {"text": "Call her."})
+    assert len(mailoutbox) == 1
+    assert bob.notes.count() == 1
+
+
+def test_inactive_shuts_what_a_revoked_grant_left_behind(alice, bob, login, school):
+    offer = make.offer(courses=[make.course()])
+    make.grant(contact=bob, offer=offer).revoke()
+    words = {"name": "Bob", "email": bob.email, "known": bob.pk, "status": "inactive"}
+    login(alice).post(REGISTER, words | {f"offer_{offer.pk}": "on"})
+    assert status(bob) == "inactive"
+    assert bob.grants.live().exists()
+
+
+def test_an_address_longer_than_any_is_refused_with_a_sentence(alice, login, school):
+    make.offer()
+    words = {"name": "Long", "email": "a" * 250 + "@ex.example", "status": "active"}
+    answer = login(alice).post(REGISTER, words)
+    assert answer.status_code == 200
+    assert "254" in answer.content.decode()
+
+
+def test_a_new_attempt_is_not_asked_about_a_course_they_are_in(alice, bob, login, school):
+    course = make.course()
+    make.grant(contact=bob, offer=make.offer("One", courses=[course]))
+    enrollment = bob.enrollments.get()
+    enrollment.open_lesson(course.modules.get().lessons.all()[0])
+    other = make.offer("Two", courses=[course])
+    address = reverse("enrollments:grant_create", args=[bob.pk])
+    browser = login(alice)
+    assert "Start a new attempt" not in browser.get(address).content.decode()
+    browser.post(address, {f"offer_{other.pk}": "on", "restart": "yes"})
+    enrollment.refresh_from_db()
+    assert enrollment.attempt == 1
+
+
+def test_staff_choose_their_own_language(alice, login, school):
+    browser = login(alice)
+    browser.post(reverse("accounts:staff_profile"), {"name": "Alice", "language": "it"})
+    assert "Contatti" in browser.get("/dashboard/contacts/").content.decode()

@@ -58,7 +58,7 @@ def test_what_it_will_do_is_said_in_numbers_before_it_is_done(staff, act, bob, c
     make.grant(contact=bob, offer=base)
     page = act("grant", [bob, charlie], sure=False, offer=base.pk, mode="default", if_held="leave")
     text = page.content.decode()
-    assert "1 person gets “Base” at once." in text
+    assert "1 person gets “Base”." in text
     assert "1 holds it already and keeps what they have." in text
     assert not BulkRun.objects.exists()
     page = act("revoke", [bob, charlie], sure=False, offer=base.pk)
@@ -190,6 +190,86 @@ def test_the_page_tells_how_far_it_is_and_then_what_became_of_whom(staff, act, b
     page = staff.get(f"/dashboard/bulk/{run.pk}/?outcome=changed").content.decode()
     assert "bob@example.com" in page
     assert "Add the tag “vip”" in staff.get("/dashboard/bulk/").content.decode()
+
+
+def test_a_page_that_is_sent_twice_starts_one_run(staff, act, mailoutbox, bob):
+    words = {"action": "invite", "sure": "1", "ids": [bob.pk], "once": "of this page"}
+    assert staff.post(NEW, words).headers["Location"] == staff.post(NEW, words).headers["Location"]
+    act("tag", [bob], tag="x")  # works off what waits
+    assert BulkRun.objects.filter(action="invite").count() == 1
+    assert len(mailoutbox) == 1
+    shown = staff.post(NEW, {"action": "invite", "ids": [bob.pk]}).content.decode()
+    assert 'name="once" value="' in shown
+
+
+def test_the_default_length_is_an_end_like_any_other_for_who_holds_the_offer(act, school, bob):
+    base = make.offer("Base", default_days=10)
+    make.grant(contact=bob, offer=base, ends_on=school.today() + timedelta(days=300))
+    act("grant", [bob], offer=base.pk, mode="default", if_held="set")
+    assert Grant.objects.get().ends_on == school.today() + timedelta(days=9)
+
+
+def test_what_is_promised_counts_those_it_is_true_of(act, school, bob, charlie):
+    base, over = make.offer("Base"), school.today() - timedelta(days=3)
+    make.grant(contact=bob, offer=base)
+    text = act("grant", [bob], sure=False, offer=base.pk, mode="default", if_held="leave")
+    assert "one mail with the way in" not in text.content.decode()
+    charlie.block(reason="x")
+    text = act(
+        "grant", [charlie], sure=False, offer=base.pk, mode="default", if_held="leave", notify="on"
+    )
+    assert "1 is blocked" in text.content.decode()
+    make.grant(contact=charlie, offer=base, ends_on=over)
+    text = act("revoke", [bob, charlie], sure=False, offer=base.pk).content.decode()
+    assert "Ends “Base” for 1 person at once." in text
+    assert "For 1 it had ended already" in text
+
+
+def test_no_end_comes_before_its_beginning(act, school, bob):
+    base, long_ago = make.offer("Base"), "2020-01-01"
+    page = act("grant", [bob], offer=base.pk, mode="set", day=long_ago, if_held="leave")
+    assert "That day is over" in page.content.decode()
+    make.grant(contact=bob, offer=base)
+    page = act("set_end", [bob], sure=False, offer=base.pk, mode="set", day=long_ago)
+    assert "for 0 people" in page.content.decode()
+    page = act("set_end", [bob], offer=base.pk, mode="set", day=long_ago)
+    assert "The last day is before the first." in page.content.decode()
+    assert Grant.objects.get().ends_on is None
+
+
+def test_what_somebody_else_did_since_stays_and_is_told(act, staff, committed, bob, charlie):
+    act("block", [bob, charlie], reason="spam")
+    bob.unblock()
+    bob.block(reason="spam")
+    run = BulkRun.objects.get()
+    with committed():
+        staff.post(f"/dashboard/bulk/{run.pk}/undo/")
+    bob.refresh_from_db()
+    charlie.refresh_from_db()
+    assert (bob.is_blocked, charlie.is_blocked) == (True, False)
+    page = staff.get(f"/dashboard/bulk/{run.pk}/").content.decode()
+    assert "Undone for 1 contact." in page
+    assert "1 was changed since, and stays as it is." in page
+
+    act("tag", [charlie], tag="vip")
+    charlie.tag([])
+    charlie.tag(["vip"])
+    with committed():
+        staff.post(f"/dashboard/bulk/{BulkRun.objects.latest('pk').pk}/undo/")
+    assert charlie.tags.exists()
+
+
+def test_undoing_a_grant_that_was_opened_again_gives_back_its_end(
+    act, staff, committed, school, bob
+):
+    base, over = make.offer("Base"), school.today() - timedelta(days=3)
+    make.grant(contact=bob, offer=base, ends_on=over)
+    act("grant", [bob], offer=base.pk, mode="none", if_held="leave")
+    assert open_courses(bob).exists()
+    with committed():
+        staff.post(f"/dashboard/bulk/{BulkRun.objects.get().pk}/undo/")
+    grant = Grant.objects.get()
+    assert (grant.ends_on, grant.revoked_at) == (over, None)
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))

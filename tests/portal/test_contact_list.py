@@ -155,6 +155,25 @@ def test_a_filter_nobody_knows_finds_nobody_and_says_so(staff, bob):
     assert "is no date" in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"ids": "9" * 19},
+        {"ids": "-1"},
+        {"q": "\0"},
+        {"q": "a" * 300},
+        {"among": "portl"},
+        {"match": "ANY"},
+        {"where": "inactive:days:000001999999999"},
+        {"where": "tag:is:" + ",".join(["1"] * 300)},
+    ],
+)
+def test_what_cannot_be_read_widens_nothing(staff, bob, query):
+    assert names(staff.get(LIST, query)) == []
+    answer = staff.post("/dashboard/exports/contacts/", query | {"format": "csv"})
+    assert answer.status_code == 302
+
+
 def test_the_archived_are_in_no_list(staff, bob, charlie):
     Contact.objects.filter(pk=bob.pk).archive()
     assert found(staff) == ["Charlie Cook"]
