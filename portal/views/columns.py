@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import date
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Expression, F, Q, prefetch_related_objects
@@ -50,25 +52,30 @@ def _tags(contact: Contact) -> object:
 
 def _load_offers(contacts: Collection[Contact]) -> None:
     """What opens for each of them now, and until when; one statement for the page."""
-    held: dict[int, list[Grant]] = {}
-    rows = Grant.objects.opening().filter(contact__in=[contact.pk for contact in contacts])
-    for grant in rows.select_related("offer").order_by("offer__title", "-pk"):
-        held.setdefault(grant.contact_id, []).append(grant)
+    held: dict[int, dict[str, date | None]] = {contact.pk: {} for contact in contacts}
+    rows = Grant.objects.opening().filter(contact__in=held).order_by("offer__title", "pk")
+    for pk, title, ends_on in rows.values_list("contact_id", "offer__title", "ends_on"):
+        mine = held[pk]
+        mine[title] = _later(mine[title], ends_on) if title in mine else ends_on
     for contact in contacts:
-        contact.open_grants = held.get(contact.pk, [])  # type: ignore[attr-defined]
+        contact.open_offers = held[contact.pk]  # type: ignore[attr-defined]
+
+
+def _later(one: date | None, other: date | None) -> date | None:
+    """The later of two last days; None is no end."""
+    return max(one, other) if one and other else None
 
 
 def _offers(contact: Any) -> object:
-    titles = dict.fromkeys(grant.offer.title for grant in contact.open_grants)
-    return ", ".join(titles) or NOTHING
+    return ", ".join(contact.open_offers) or NOTHING
 
 
 def _ends(contact: Any) -> object:
     """When the last of what opens ends."""
-    days = [grant.ends_on for grant in contact.open_grants]
-    if not days:
+    if not contact.open_offers:
         return NOTHING
-    return _("No end") if None in days else day(max(days))
+    last = reduce(_later, contact.open_offers.values())
+    return day(last) if last else _("No end")
 
 
 def _load_progress(contacts: Collection[Contact]) -> None:

@@ -245,6 +245,11 @@ class Listing:
         mine = self.selection.as_query()
         return next((each for each in self.segments if each.query == mine), None)
 
+    @cached_property
+    def may_edit(self) -> bool:
+        """Whether this member of staff may change what the listed people see."""
+        return self.request.user.may("manage_access")
+
     @property
     def actions(self) -> list[Action]:
         """What this member of staff may do to many contacts."""

@@ -156,7 +156,7 @@ def test_the_expiration_date_of_one_person_is_changed(
 
     # "At the right, under Actions, click the pencil to edit."
     expect(page.get_by_role("columnheader", name="Actions")).to_be_visible()
-    page.get_by_role("link", name="Edit the enrollments of Ana Lima").click()
+    page.get_by_role("link", name="Edit enrollments: Ana Lima").click()
 
     # "Find the course, and at Expiration date put the new date. Check that its status is Active."
     expect(page.get_by_role("heading", name="Cakes and creams")).to_be_visible()
