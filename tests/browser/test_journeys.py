@@ -385,7 +385,7 @@ def test_many_get_an_offer_at_once_and_it_is_taken_back(
     page.get_by_label("Offer", exact=True).select_option(label="Bread basics")
     page.get_by_role("button", name="Go on").click()
     question = page.locator(".confirm")
-    expect(question).to_contain_text("52 people get “Bread basics” at once.")
+    expect(question).to_contain_text("52 people get “Bread basics”.")
     expect(question).to_contain_text("1 holds it already and keeps what they have.")
     question.get_by_role("button", name="Grant an offer").click()
     undo = page.get_by_role("button", name="Undo")
