@@ -98,10 +98,9 @@ class DayFilter(Filter):
     }
 
     def clean(self, value: str) -> date:
-        day = None
         try:
             day = parse_date(value)
-        except ValueError:
+        except ValueError:  # shaped like a date, but not in the calendar
             day = None
         if day is None or not 1900 <= day.year <= 2999:
             raise Unclear(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from dataclasses import replace
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -81,12 +83,20 @@ def bulk_create(request: StaffRequest) -> HttpResponse:
     effects = action.effects(contacts, terms)
     if request.method == "POST" and (asked.get("sure") or not effects):
         run = BulkRun.objects.start(
-            action=action.key, terms=terms, contacts=contacts, key=asked.get("once") or None
+            action=action.key, terms=terms, contacts=contacts, key=_key(asked, terms)
         )
         return redirect("portal:bulk_detail", run.pk)
     context["answers"] = [(name, value) for name in form.fields for value in asked.getlist(name)]
     context |= {"effects": effects, "sentence": action.sentence(terms)}
     return render(request, "portal/dashboard/bulk_confirm.html", context)
+
+
+def _key(asked: QueryDict, terms: dict[str, Any]) -> str | None:
+    """The same for a page that is sent twice; another one if somebody went back and asked for something else."""
+    if not (once := asked.get("once")):
+        return None
+    who = [(name, asked.getlist(name)) for name in CARRIED]
+    return hashlib.sha256(repr((once, terms, who)).encode()).hexdigest()
 
 
 @staff_required("view_contacts")

@@ -202,6 +202,12 @@ def test_a_page_that_is_sent_twice_starts_one_run(staff, act, mailoutbox, bob):
     assert 'name="once" value="' in shown
 
 
+def test_going_back_and_asking_for_something_else_is_another_run(act, bob):
+    for tag in ("vip", "met"):
+        act("tag", [bob], tag=tag, once="of this page")
+    assert set(bob.tags.values_list("name", flat=True)) == {"vip", "met"}
+
+
 def test_the_default_length_is_an_end_like_any_other_for_who_holds_the_offer(act, school, bob):
     base = make.offer("Base", default_days=10)
     make.grant(contact=bob, offer=base, ends_on=school.today() + timedelta(days=300))
