@@ -23,6 +23,7 @@ from enrollments.filters import selected_enrollments, selected_grants
 from enrollments.models.enrollment import LearningStatus
 from enrollments.models.grant import source_label
 from enrollments.status import AccessStatus
+from offers.models.lesson import COUNTED
 from offers.models.offer import Kind as OfferKind
 from portal.events import Name, record
 from portal.models import School
@@ -165,7 +166,10 @@ ENROLLMENTS = Export(
         ),
         lessons AS (
             SELECT module.course_id, count(*) AS total
-            FROM offers_lesson AS lesson JOIN offers_module AS module ON module.id = lesson.module_id
+            FROM offers_lesson AS lesson
+            JOIN offers_module AS module ON module.id = lesson.module_id
+            JOIN offers_course AS course ON course.id = module.course_id
+            WHERE {counted}
             GROUP BY module.course_id
         ),
         done AS (
@@ -174,9 +178,13 @@ ENROLLMENTS = Export(
             JOIN enrollments_enrollment AS enrollment USING (id)
             JOIN enrollments_lessonprogress AS progress
                 ON progress.enrollment_id = enrollment.id AND progress.attempt = enrollment.attempt
+                AND progress.completed_at IS NOT NULL
+            JOIN offers_lesson AS lesson ON lesson.id = progress.lesson_id
+            JOIN offers_course AS course ON course.id = enrollment.course_id
+            WHERE {counted}
             GROUP BY enrollment.id
         )
-        SELECT contact.name, contact.email, course.title, spoken.offer, NULL,
+        SELECT contact.name, contact.email, course.title, spoken.offer, cohort.title,
                CASE WHEN enrollment.inactive_at IS NOT NULL THEN 'inactive'
                     ELSE (ARRAY['active', 'pending', 'expired', 'inactive'])[coalesce(spoken.access, 4)] END,
                enrollment.learning_status,
@@ -187,12 +195,13 @@ ENROLLMENTS = Export(
         JOIN enrollments_enrollment AS enrollment USING (id)
         JOIN accounts_contact AS contact ON contact.id = enrollment.contact_id
         JOIN offers_course AS course ON course.id = enrollment.course_id
+        LEFT JOIN offers_cohort AS cohort ON cohort.id = enrollment.cohort_id
         CROSS JOIN asked
         LEFT JOIN spoken ON spoken.enrollment_id = enrollment.id
         LEFT JOIN lessons ON lessons.course_id = enrollment.course_id
         LEFT JOIN done ON done.enrollment_id = enrollment.id
         ORDER BY contact.id DESC, course.title, enrollment.id
-    """,
+    """.replace("{counted}", COUNTED),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Case, Exists, Subquery, When
@@ -13,6 +14,7 @@ from django.utils.timezone import now
 
 from accounts.models import Contact
 from enrollments import access
+from offers.models.lesson import COUNTED
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Book:
     slug: str
     title: str
     description: str
+    cover_id: UUID | None
     total: int  # lessons
     done: int
     until: date | None  # last day; None: no end
@@ -56,20 +59,23 @@ class Book:
         return self.total > 0 and not self.is_completed
 
 
+# The courses that grants open to %(contact)s now, each with its last day. Says what
+# access.opening_grants() says; a test holds the two together.
+OPENED = """
+    SELECT inclusion.course_id, max(held.ends_on) AS until, bool_or(held.ends_on IS NULL) AS is_endless
+    FROM enrollments_grant AS held
+    JOIN offers_offer AS offer ON offer.id = held.offer_id AND offer.status <> 'draft'
+    JOIN offers_offercourse AS inclusion ON inclusion.offer_id = offer.id
+    JOIN accounts_contact AS contact ON contact.id = held.contact_id AND contact.blocked_at IS NULL
+    WHERE held.contact_id = %(contact)s AND held.revoked_at IS NULL AND held.suspended_at IS NULL
+      AND held.starts_at <= %(at)s AND (held.ends_at IS NULL OR held.ends_at > %(at)s)
+    GROUP BY inclusion.course_id
+"""
 # Written by hand, for Django takes longer to put this statement together than PostgreSQL to answer.
 # WHERE says what access.open_courses() says; a test holds the two together.
 SHELF = """
-    WITH opened AS (
-        SELECT inclusion.course_id, max(held.ends_on) AS until, bool_or(held.ends_on IS NULL) AS is_endless
-        FROM enrollments_grant AS held
-        JOIN offers_offer AS offer ON offer.id = held.offer_id AND offer.status <> 'draft'
-        JOIN offers_offercourse AS inclusion ON inclusion.offer_id = offer.id
-        JOIN accounts_contact AS contact ON contact.id = held.contact_id AND contact.blocked_at IS NULL
-        WHERE held.contact_id = %(contact)s AND held.revoked_at IS NULL AND held.suspended_at IS NULL
-          AND held.starts_at <= %(at)s AND (held.ends_at IS NULL OR held.ends_at > %(at)s)
-        GROUP BY inclusion.course_id
-    ), chosen AS (
-        SELECT course.id, course.slug, course.title, course.description,
+    WITH opened AS ({opened}), chosen AS (
+        SELECT course.id, course.slug, course.title, course.description, course.cover_id, course.completion,
                CASE WHEN NOT opened.is_endless THEN opened.until END AS until,
                mine.id AS enrollment_id, mine.attempt, mine.completed_at,
                mine.last_lesson_id, mine.last_lesson_at
@@ -80,17 +86,19 @@ SHELF = """
         WHERE mine.inactive_at IS NULL
         ORDER BY {order} LIMIT %(limit)s
     )
-    SELECT slug, title, description,
+    SELECT slug, title, description, cover_id,
            (SELECT count(*) FROM offers_lesson AS lesson
             JOIN offers_module AS module ON module.id = lesson.module_id
-            WHERE module.course_id = chosen.id),
-           (SELECT count(*) FROM enrollments_lessonprogress AS done
-            WHERE done.enrollment_id = chosen.enrollment_id AND done.attempt = chosen.attempt),
+            WHERE module.course_id = course.id AND {counted}),
+           (SELECT count(*) FROM enrollments_lessonprogress AS progress
+            JOIN offers_lesson AS lesson ON lesson.id = progress.lesson_id AND {counted}
+            WHERE progress.enrollment_id = course.enrollment_id AND progress.attempt = course.attempt
+              AND progress.completed_at IS NOT NULL),
            until, completed_at, last_lesson_id,
-           (SELECT title FROM offers_lesson AS lesson WHERE lesson.id = chosen.last_lesson_id) AS lesson,
+           (SELECT title FROM offers_lesson AS lesson WHERE lesson.id = course.last_lesson_id) AS lesson,
            last_lesson_at
-    FROM chosen ORDER BY {order}
-"""
+    FROM chosen AS course ORDER BY {order}
+""".replace("{opened}", OPENED).replace("{counted}", COUNTED)
 BY_TITLE = "title, id"
 # What somebody is at comes first, then what is new to them, then what is done.
 BY_USE = "completed_at IS NOT NULL, last_lesson_at DESC NULLS LAST, title, id"

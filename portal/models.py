@@ -1,7 +1,8 @@
-"""The ground: what happened (Event, Outbox), what takes long (Job), whose school it is (School)."""
+"""The ground: what happened (Event, Outbox), what takes long (Job), what was uploaded (File), whose school it is."""
 
 from __future__ import annotations
 
+import uuid
 from datetime import date, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -11,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
@@ -132,6 +134,48 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class FileKind(models.TextChoices):
+    """What an uploaded file is, and so how it may be shown."""
+
+    IMAGE = "image", _("Image")
+    VIDEO = "video", _("Video")
+    AUDIO = "audio", _("Audio")
+    CAPTIONS = "captions", _("Captions")
+    DOCUMENT = "document", _("File")  # anything: it is downloaded, never shown
+
+
+def stored_under(file: File, filename: str) -> str:
+    """Where a file lies in the storage: a random name that tells nothing of what was uploaded."""
+    return f"{file.pk.hex[:2]}/{file.pk.hex}"
+
+
+class File(models.Model):
+    """Something that was uploaded. Never changed: another upload is another file.
+
+    It is nobody's by itself: whoever points at it (a lesson, a cover, a picture) opens it to those who may see that.
+    What nothing points at any more is deleted by the hourly sweep.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=10, choices=FileKind)
+    name = models.CharField(max_length=200)  # as it was uploaded, for the download
+    content_type = models.CharField(max_length=100)
+    size = models.PositiveBigIntegerField()  # bytes
+    content = models.FileField(upload_to=stored_under, max_length=100)
+    created_at = models.DateTimeField(default=now)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def url(self) -> str:
+        """Its address in the portal. Knowing it opens nothing."""
+        return reverse("enrollments:file_detail", args=[self.pk])
 
 
 def validate_zone(value: str) -> None:

@@ -16,6 +16,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from portal.events import Name, record, record_many
+from portal.models import File, validate_zone
 
 if TYPE_CHECKING:
     from accounts.models.user import User
@@ -130,14 +131,25 @@ class Contact(models.Model):
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     external_id = models.CharField(_("external id"), max_length=100, null=True, blank=True)
     language = models.CharField(_("language"), max_length=10, blank=True)  # blank: the school's
+    # In whose clock they read times of day; blank: the school's. Days are always the school's.
+    time_zone = models.CharField(
+        _("time zone"), max_length=40, blank=True, db_default="", validators=[validate_zone]
+    )
+    picture = models.ForeignKey(
+        File, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("picture")
+    )
     tags = models.ManyToManyField(Tag, blank=True, related_name="contacts")
     created_at = models.DateTimeField(default=now)
     # Since when they want to be written to beyond what concerns their courses; None: they do not.
     newsletter_at = models.DateTimeField(_("newsletter"), null=True)
     promotions_at = models.DateTimeField(_("promotions"), null=True)
+    wants_reminders = models.BooleanField(_("reminders"), default=True, db_default=True)
+    wants_replies = models.BooleanField(_("replies to comments"), default=True, db_default=True)
 
     # Hidden from the lists. The next grant or import of this address brings them back.
     archived_at = models.DateTimeField(_("archived"), null=True)
+    # Since when they ask to be erased, which a person of the staff decides about.
+    erasure_asked_at = models.DateTimeField(null=True)
     blocked_at = models.DateTimeField(null=True)
     block_reason = models.TextField(blank=True)
     invited_at = models.DateTimeField(null=True)  # the first access mail was queued

@@ -33,6 +33,7 @@ class Purpose(models.TextChoices):
     LOGIN = "login", _("Log in")
     SET_PASSWORD = "set_password", _("Set the first password")
     RESET = "reset", _("Reset the password")
+    CONFIRM_EMAIL = "confirm_email", _("Confirm a new e-mail address")
 
 
 class Section(models.TextChoices):
@@ -154,6 +155,8 @@ class Link(models.Model):
     nonce = models.BinaryField(max_length=16)
     digest = models.CharField(max_length=64, unique=True)
     is_self_service = models.BooleanField(default=False)
+    # The new address that is confirmed with it: the mail goes there, and nowhere else.
+    email = models.EmailField(blank=True, db_default="")
     delivery = models.CharField(max_length=10)  # "mail", "inside" another mail, or "copy"
     created_at = models.DateTimeField(default=now)
     created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")

@@ -1,10 +1,13 @@
 """The nouns of access, one file each."""
 
-from enrollments.models.enrollment import Enrollment, LessonProgress
+from enrollments.models.comment import Comment, Rating
+from enrollments.models.enrollment import Enrollment, LessonProgress, Unlock
 from enrollments.models.grant import Grant, Outcome
 from enrollments.models.import_batch import IfHeld, ImportBatch, ImportFile, ImportRow, RowOutcome
+from enrollments.models.quiz_attempt import QuizAttempt
 
 __all__ = [
+    "Comment",
     "Enrollment",
     "Grant",
     "IfHeld",
@@ -13,5 +16,8 @@ __all__ = [
     "ImportRow",
     "LessonProgress",
     "Outcome",
+    "QuizAttempt",
+    "Rating",
     "RowOutcome",
+    "Unlock",
 ]

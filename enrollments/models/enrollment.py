@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 from django.db import connection, models, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Contact
-from offers.models import Course, Lesson, Offer
+from offers.models import Cohort, Course, Lesson, Offer
 from portal.events import Name, record
 from portal.models import School
 
@@ -61,6 +61,12 @@ class Enrollment(models.Model):
     course = models.ForeignKey(Course, models.PROTECT, related_name="enrollments")
     enrolled_on = models.DateField()  # in the school's zone; drip counts from it
     inactive_at = models.DateTimeField(null=True)  # switched off by staff
+    # The class they are in. Its days count instead of their own.
+    cohort = models.ForeignKey(
+        Cohort, models.SET_NULL, null=True, blank=True, related_name="enrollments"
+    )
+    # Since when no rule of the course shuts a lesson for them; courses and grants still do.
+    unlocked_at = models.DateTimeField(null=True)
     learning_status = models.CharField(
         max_length=12, choices=LearningStatus, default=LearningStatus.ACTIVE
     )
@@ -144,38 +150,118 @@ class Enrollment(models.Model):
 
     @transaction.atomic
     def complete(self, lesson: Lesson) -> None:
-        """Mark a lesson of this course done; the last one completes the course. Twice is harmless."""
-        _row, is_new = LessonProgress.objects.get_or_create(
-            enrollment=self, attempt=self.attempt, lesson=lesson
-        )
-        if not is_new:
-            return
-        record(
-            Name.LESSON_COMPLETED, contact=self.contact_id, lesson=lesson.pk, course=self.course_id
-        )
-        # Two last lessons at once: each waits here for the other, so one of them sees both.
+        """Mark a lesson of this course done; the last one that counts completes the course. Twice is harmless.
+
+        `lesson.completed` and `course.completed` are recorded once in an attempt, whatever is
+        unmarked and marked again.
+        """
+        # Two lessons at once: each waits here for the other, so one of them sees both.
         mine = Enrollment.objects.select_for_update(no_key=True).get(pk=self.pk)
-        done = LessonProgress.objects.filter(enrollment=mine, attempt=mine.attempt)
-        lessons = Lesson.objects.filter(module__course=self.course_id)
-        if mine.completed_at is None and not lessons.exclude(pk__in=done.values("lesson")).exists():
-            mine.completed_at, mine.learning_status = now(), LearningStatus.COMPLETED
-            mine.save(update_fields=["completed_at", "learning_status"])
+        mark, _is_new = LessonProgress.objects.get_or_create(
+            enrollment=mine, attempt=mine.attempt, lesson=lesson
+        )
+        if mark.completed_at is not None:
+            return
+        mark.completed_at = now()
+        if is_first := mark.announced_at is None:
+            mark.announced_at = mark.completed_at
+        mark.save(update_fields=["completed_at", "announced_at"])
+        if is_first:
+            record(
+                Name.LESSON_COMPLETED,
+                contact=self.contact_id,
+                lesson=lesson.pk,
+                course=self.course_id,
+            )
+        mine.complete_course()
+
+    def complete_course(self) -> None:
+        """Note that every lesson that counts is done, if it is so; the caller holds the row's lock."""
+        done = LessonProgress.objects.done().filter(enrollment=self, attempt=self.attempt)
+        counted = Lesson.objects.filter(module__course=self.course_id).counted()
+        left = counted.exclude(pk__in=done.values("lesson"))
+        if self.completed_at is None and counted.exists() and not left.exists():
+            self.completed_at, self.learning_status = now(), LearningStatus.COMPLETED
+            self.save(update_fields=["completed_at", "learning_status"])
             record(Name.COURSE_COMPLETED, contact=self.contact_id, course=self.course_id)
 
     def uncomplete(self, lesson: Lesson) -> None:
         """Take the mark back. That the course was completed once stays true."""
-        LessonProgress.objects.filter(enrollment=self, attempt=self.attempt, lesson=lesson).delete()
+        mine = LessonProgress.objects.filter(enrollment=self, attempt=self.attempt, lesson=lesson)
+        mine.update(completed_at=None)
+
+    @transaction.atomic
+    def unlock_all(self, *, on: bool = True) -> None:
+        """Open every lesson whatever the rules of the course say, or let them hold again. Twice is harmless."""
+        if on is not (self.unlocked_at is not None):
+            self.change(unlocked_at=now() if on else None)
+
+    @transaction.atomic
+    def unlock(self, lesson: Lesson) -> None:
+        """Open one lesson to this person before its rules do. Records `enrollment.changed`; twice is harmless."""
+        _row, is_new = Unlock.objects.get_or_create(enrollment=self, lesson=lesson)
+        if is_new:
+            self._tell_lock(lesson, "unlocked")
+
+    @transaction.atomic
+    def lock(self, lesson: Lesson) -> None:
+        """Take one unlock back. Records `enrollment.changed`; twice is harmless."""
+        gone, _by_model = Unlock.objects.filter(enrollment=self, lesson=lesson).delete()
+        if gone:
+            self._tell_lock(lesson, "locked")
+
+    def _tell_lock(self, lesson: Lesson, field: str) -> None:
+        record(
+            Name.ENROLLMENT_CHANGED,
+            contact=self.contact_id,
+            course=self.course_id,
+            lesson=lesson.pk,
+            fields=[field],
+        )
+
+
+class Unlock(models.Model):
+    """That one lesson is open to one person before its rules open it."""
+
+    enrollment = models.ForeignKey(
+        Enrollment, models.CASCADE, related_name="unlocks", db_index=False
+    )
+    lesson = models.ForeignKey(Lesson, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["enrollment", "lesson"], name="a_lesson_is_unlocked_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.lesson_id} for {self.enrollment_id}"
+
+
+class LessonProgressQuerySet(models.QuerySet["LessonProgress"]):
+    def done(self) -> Self:
+        """Of lessons that are done."""
+        return self.filter(completed_at__isnull=False)
 
 
 class LessonProgress(models.Model):
-    """That a lesson is done, in one attempt at its course."""
+    """How far somebody is with a lesson, in one attempt at its course."""
 
     enrollment = models.ForeignKey(
         Enrollment, models.CASCADE, related_name="progress", db_index=False
     )
     attempt = models.PositiveSmallIntegerField(default=1)
     lesson = models.ForeignKey(Lesson, models.CASCADE, related_name="progress")
-    completed_at = models.DateTimeField(default=now)
+    completed_at = models.DateTimeField(null=True)
+    # When `lesson.completed` was recorded: once, though the mark may be taken back and set again.
+    announced_at = models.DateTimeField(null=True)
+    # Of an uploaded video or audio: where to go on, and which parts were played, in seconds.
+    position = models.PositiveIntegerField(default=0, db_default=0)
+    played = models.JSONField(default=list, db_default=[])  # [[from, to], …] in order, apart
+
+    objects = LessonProgressQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -185,7 +271,7 @@ class LessonProgress(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.lesson_id} done"
+        return f"{self.lesson_id} of {self.enrollment_id}"
 
 
 def enroll_holders(

@@ -1,24 +1,20 @@
-"""The student's courses and lessons: the queryset is the permission."""
+"""The student's courses and lessons: what is not open to them does not exist."""
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import Any, TypedDict, cast
-
-from django.db.models import Exists, OuterRef
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
-from django_stubs_ext import WithAnnotations
 
 from accounts.decorators import student_required
 from accounts.http import StudentRequest
 from enrollments import access
-from enrollments.models import Enrollment, LessonProgress
-from enrollments.shelf import last_day, shelf
+from enrollments.locks import Standing
+from enrollments.outline import Study, lock_in_words
+from enrollments.shelf import shelf
 from offers.markdown import render as render_markdown
-from offers.models import Course, Lesson
+from offers.models import Lesson
 from offers.video import player_url
 
 
@@ -34,103 +30,58 @@ def course_list(request: StudentRequest) -> HttpResponse:
     return render(request, "enrollments/student/course_list.html", context)
 
 
-class Mark(TypedDict):
-    """What a student's lesson has besides."""
-
-    is_done: bool
-
-
-type Marked = WithAnnotations[Lesson, Mark]
-
-
-def _lessons(request: StudentRequest, course: Course) -> list[Marked]:
-    """The lessons of a course in order, each with `is_done` and its module. One statement."""
-    done = LessonProgress.objects.filter(
-        lesson=OuterRef("pk"),
-        enrollment__contact=request.contact,
-        attempt=OuterRef("module__course__enrollments__attempt"),
-    )
-    lessons = (
-        Lesson.objects.filter(
-            module__course=course, module__course__enrollments__contact=request.contact
-        )
-        .defer("body")
-        .select_related("module")
-        .annotate(is_done=Exists(done))
-        .in_order()
-    )
-    return cast("list[Marked]", list(lessons))
+def study_or_404(request: StudentRequest, slug: str) -> Study:
+    """The course with this address, if it is open to the student. What is not theirs does not exist."""
+    study = Study.find(contact=request.contact, slug=slug)
+    if study is None:
+        raise Http404
+    return study
 
 
-def _outline(
-    course: Course, lessons: list[Marked], current: Lesson | None = None
-) -> list[dict[str, Any]]:
-    """The lessons under their modules, as components/outline.html prints them."""
-    return [
-        {
-            "title": module.title,
-            "lessons": [
-                {
-                    "title": lesson.title,
-                    "url": reverse("enrollments:lesson_detail", args=[course.slug, lesson.pk]),
-                    "is_done": lesson.is_done,
-                    "is_current": current is not None and lesson.pk == current.pk,
-                    "locked": "",
-                    "note": "",
-                }
-                for lesson in group
-            ],
-        }
-        for module, group in groupby(lessons, key=lambda lesson: lesson.module)
-    ]
+def lesson_or_404(study: Study, pk: int) -> Standing:
+    """A published lesson of the course, open or not."""
+    lesson = study.lesson(pk)
+    if lesson is None:
+        raise Http404
+    return lesson
+
+
+def lesson_locked(request: StudentRequest, study: Study, lesson: Standing) -> HttpResponse:
+    """403: the student knows of the lesson, and is told when it opens or what to do first."""
+    context = {
+        "study": study,
+        "lesson": lesson,
+        "reason": lock_in_words(lesson, today=request.school.today()),
+    }
+    return render(request, "enrollments/student/lesson_locked.html", context, status=403)
 
 
 @student_required
 def course_detail(request: StudentRequest, slug: str) -> HttpResponse:
-    """One course the student may open. What is not theirs does not exist: 404, not 403."""
-    courses = access.open_courses(request.contact).annotate(until=last_day(request.contact))
-    course = get_object_or_404(courses, slug=slug)
-    enrollment = Enrollment.objects.of(contact=request.contact, course=course)
-    lessons = _lessons(request, course)
-    done = sum(lesson.is_done for lesson in lessons)
-    current = next((lesson for lesson in lessons if lesson.pk == enrollment.last_lesson_id), None)
-    undone = (lesson for lesson in lessons if not lesson.is_done)
-    context = {
-        "course": course,
-        "modules": _outline(course, lessons),
-        "resume": current or next(undone, None) or next(iter(lessons), None),
-        "is_started": enrollment.started_at is not None,
-        "completed_at": enrollment.completed_at,
-        "done": done,
-        "total": len(lessons),
-    }
+    """One course the student may open: its outline, with locks that say when and why."""
+    study = study_or_404(request, slug)
+    context = {"study": study, "course": study.course, "modules": study.modules()}
     return render(request, "enrollments/student/course_detail.html", context)
 
 
 @student_required
 def lesson_detail(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
     """One lesson, its place in the course, and the way on."""
-    lesson = get_object_or_404(
-        access.open_lessons(request.contact).select_related("module__course"),
-        pk=pk,
-        module__course__slug=slug,
-    )
-    course = lesson.module.course
-    enrollment = Enrollment.objects.of(contact=request.contact, course=course)
-    enrollment.open_lesson(lesson)
-    lessons = _lessons(request, course)
-    place = next(n for n, other in enumerate(lessons) if other.pk == lesson.pk)
+    study = study_or_404(request, slug)
+    standing = lesson_or_404(study, pk)
+    if not standing.is_open:
+        return lesson_locked(request, study, standing)
+    lesson = Lesson.objects.get(pk=pk)
+    study.enrollment.open_lesson(lesson)
     context = {
-        "course": course,
+        "study": study,
+        "course": study.course,
         "lesson": lesson,
-        "number": place + 1,
-        "trail": [(course.title, reverse("enrollments:course_detail", args=[course.slug]))],
-        "is_done": lessons[place].is_done,
-        "previous": lessons[place - 1] if place else None,
-        "next": lessons[place + 1] if place + 1 < len(lessons) else None,
-        "modules": _outline(course, lessons, lesson),
-        "done": sum(other.is_done for other in lessons),
-        "total": len(lessons),
+        "standing": standing,
+        "trail": [(study.course.title, reverse("enrollments:course_detail", args=[slug]))],
+        "previous": study.before(standing),
+        "next": study.after(standing),
+        "modules": study.modules(standing),
         "body": render_markdown(lesson.body),
         "player_url": player_url(lesson.video_url),
     }
@@ -141,27 +92,16 @@ def lesson_detail(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
 @student_required
 def lesson_complete(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
     """Mark a lesson done and go on to the next; with `undo`, take the mark back and stay."""
-    lesson = get_object_or_404(
-        access.open_lessons(request.contact).select_related("module__course"),
-        pk=pk,
-        module__course__slug=slug,
-    )
-    enrollment = Enrollment.objects.of(contact=request.contact, course=lesson.module.course)
+    study = study_or_404(request, slug)
+    standing = lesson_or_404(study, pk)
+    if not standing.is_open:
+        return lesson_locked(request, study, standing)
+    lesson = Lesson(pk=pk)
     if "undo" in request.POST:
-        enrollment.uncomplete(lesson)
+        study.enrollment.uncomplete(lesson)
         return redirect("enrollments:lesson_detail", slug, pk)
-    enrollment.complete(lesson)
-    following = _following(lesson)
+    study.enrollment.complete(lesson)
+    following = study.after(standing)
     if following is None:
         return redirect("enrollments:course_detail", slug)
-    return redirect("enrollments:lesson_detail", slug, following)
-
-
-def _following(lesson: Lesson) -> int | None:
-    pks = list(
-        Lesson.objects.filter(module__course=lesson.module.course_id)
-        .in_order()
-        .values_list("pk", flat=True)
-    )
-    place = pks.index(lesson.pk) + 1
-    return pks[place] if place < len(pks) else None
+    return redirect("enrollments:lesson_detail", slug, following.id)

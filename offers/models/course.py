@@ -1,16 +1,17 @@
-"""Course, module, lesson: the content, in its order."""
+"""Course and module: the content, in its order."""
 
 from __future__ import annotations
 
 from typing import Any, Self
 
+from django.core.validators import MaxValueValidator
 from django.db import models, transaction
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, F, Max, OuterRef
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from offers.video import validate_video
 from portal.events import Name, record
+from portal.models import File
 
 
 class Status(models.TextChoices):
@@ -19,6 +20,55 @@ class Status(models.TextChoices):
     DRAFT = "draft", _("Draft")
     PUBLISHED = "published", _("Published")
     ARCHIVED = "archived", _("Archived")
+
+
+class Completion(models.TextChoices):
+    """What makes a lesson of the course done. A quiz is always done by passing it."""
+
+    BUTTON = "button", _("The student says so, by a button")
+    WATCH = "watch", _("Uploaded video and audio by playing 90 % of it, the rest by the button")
+    QUIZ = "quiz", _("Only the quizzes count; other lessons are marked as the student likes")
+
+
+class Versioned(models.Model):
+    """A text that two people may edit at once: a save says which version it began with."""
+
+    version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def claim_version(self, version: int) -> bool:
+        """Whether `version` is still the present one; if so it is now one more, and the caller may write.
+
+        The conditional UPDATE is the lock: of two saves that began with the same version one wins.
+        """
+        rows = type(self)._default_manager.filter(pk=self.pk, version=version)
+        if not rows.update(version=F("version") + 1):
+            return False
+        self.version = version + 1
+        return True
+
+
+class Released(models.Model):
+    """What may open later than the course: so many days after enrollment, on a day, or the later of both.
+
+    Days are the school's. With a cohort, days are counted from its start instead.
+    """
+
+    opens_after = models.PositiveSmallIntegerField(
+        _("opens after days"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(3_650)],
+        help_text=_("So many days after the day of enrollment, or the start of the class."),
+    )
+    opens_on = models.DateField(
+        _("opens on"), null=True, blank=True, help_text=_("For everybody, on this day.")
+    )
+
+    class Meta:
+        abstract = True
 
 
 class CourseQuerySet(models.QuerySet["Course"]):
@@ -34,13 +84,29 @@ class CourseQuerySet(models.QuerySet["Course"]):
         )
 
 
-class Course(models.Model):
+class Course(Versioned):
     """Modules of lessons under one title. Students reach it through an offer that holds it."""
 
     title = models.CharField(_("title"), max_length=160)
     slug = models.SlugField(_("address"), max_length=80, unique=True)
     description = models.TextField(_("description"), blank=True)
+    cover = models.ForeignKey(
+        File, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("cover")
+    )
     status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.DRAFT)
+    completion = models.CharField(
+        _("what completes a lesson"),
+        max_length=8,
+        choices=Completion,
+        default=Completion.BUTTON,
+        db_default=Completion.BUTTON,
+    )
+    enforces_order = models.BooleanField(
+        _("in order"),
+        default=False,
+        db_default=False,
+        help_text=_("A lesson opens when every lesson before it is done."),
+    )
     created_at = models.DateTimeField(default=now)
 
     objects = CourseQuerySet.as_manager()
@@ -80,7 +146,7 @@ class Course(models.Model):
         return self.status == Status.PUBLISHED
 
 
-class Module(models.Model):
+class Module(Released):
     """A chapter of a course."""
 
     course = models.ForeignKey(Course, models.CASCADE, related_name="modules")
@@ -94,37 +160,6 @@ class Module(models.Model):
         return self.title
 
 
-class LessonQuerySet(models.QuerySet["Lesson"]):
-    def in_order(self) -> Self:
-        """As a student goes through them."""
-        return self.order_by("module__position", "module_id", "position", "pk")
-
-
-class Lesson(models.Model):
-    """One sitting: a text in Markdown, a video, or both."""
-
-    module = models.ForeignKey(
-        Module, models.PROTECT, related_name="lessons", verbose_name=_("module")
-    )
-    title = models.CharField(_("title"), max_length=160)
-    body = models.TextField(_("text"), blank=True, help_text=_("Markdown."))
-    video_url = models.URLField(
-        _("video address"),
-        blank=True,
-        validators=[validate_video],
-        help_text=_("YouTube or Vimeo."),
-    )
-    position = models.PositiveIntegerField(_("position"), default=0)
-
-    objects = LessonQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["position", "pk"]
-
-    def __str__(self) -> str:
-        return self.title
-
-
-def next_position(siblings: models.QuerySet[Module] | models.QuerySet[Lesson]) -> int:
+def next_position(siblings: models.QuerySet[Any]) -> int:
     """The place after the last of `siblings`."""
     return int(siblings.aggregate(last=Max("position"))["last"] or 0) + 1

@@ -18,6 +18,7 @@ from enrollments.forms.dates import is_fixed
 from enrollments.models import Enrollment, Grant
 from enrollments.status import AccessStatus, access_status
 from offers.models import Course, Offer
+from offers.models.lesson import COUNTED
 from portal.templatetags.ui import day, state_label
 
 # What str() says of a user, by the names of the tables of user and contact.
@@ -64,15 +65,17 @@ ENROLLMENTS = """
            mine.learning_status, mine.attempt,
            course.title AS course_title, course.status AS course_status,
            (SELECT count(*) FROM enrollments_lessonprogress AS progress
-            WHERE progress.enrollment_id = mine.id AND progress.attempt = mine.attempt) AS done,
+            JOIN offers_lesson AS lesson ON lesson.id = progress.lesson_id AND {counted}
+            WHERE progress.enrollment_id = mine.id AND progress.attempt = mine.attempt
+              AND progress.completed_at IS NOT NULL) AS done,
            (SELECT count(*) FROM offers_lesson AS lesson
             JOIN offers_module AS module ON module.id = lesson.module_id
-            WHERE module.course_id = mine.course_id) AS total
+            WHERE module.course_id = mine.course_id AND {counted}) AS total
     FROM enrollments_enrollment AS mine
     JOIN offers_course AS course ON course.id = mine.course_id
     WHERE mine.contact_id = %s
     ORDER BY course.title, mine.id
-"""
+""".replace("{counted}", COUNTED)
 
 
 @dataclass(frozen=True)
