@@ -7,7 +7,9 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import BigIntegerField, OuterRef, Q, QuerySet
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,16 +19,19 @@ from accounts.filters import (
     Filter,
     Scope,
     Selection,
+    exists,
     named,
-    one_by_one,
     register,
     register_scope,
+    walked,
 )
 from enrollments.models import Enrollment, Grant
 from enrollments.models.enrollment import LearningStatus
 from enrollments.models.grant import SOURCES, source_label
-from enrollments.status import AccessStatus, with_access_status
-from offers.models import Course, Offer
+from enrollments.status import AccessStatus, grants_with_access_status, with_access_status
+from offers.models import Cohort, Course, Offer
+from portal.events import Name
+from portal.models import Event
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -37,19 +42,7 @@ def _enrollments() -> QuerySet[Any]:
 
 
 def _grants() -> QuerySet[Any]:
-    """Grants with the access they give by themselves; one that ended says so only if no other goes on."""
-    same_offer = Grant.objects.filter(contact=OuterRef("contact"), offer=OuterRef("offer"))
-    is_over = Q(ends_at__lte=now()) & ~Exists(same_offer.held())
-    return Grant.objects.annotate(
-        access_status=Case(
-            When(Q(revoked_at__isnull=False), then=Value("inactive")),
-            When(is_over, then=Value("expired")),
-            When(Q(ends_at__lte=now()), then=Value("replaced")),
-            When(Q(suspended_at__isnull=False) | Q(offer__status="draft"), then=Value("inactive")),
-            When(Q(starts_at__gt=now()), then=Value("pending")),
-            default=Value("active"),
-        )
-    )
+    return grants_with_access_status(Grant.objects.all())
 
 
 register_scope(Scope("enrollment", _enrollments))
@@ -82,6 +75,30 @@ class CourseFilter(Filter):
 
 
 @register
+class CohortFilter(Filter):
+    """Is in one of these cohorts; or in none, of the course that is asked for or of any."""
+
+    key = "cohort"
+    label = gettext_lazy("Cohort")
+    scopes = ("enrollment",)
+
+    def choices(self) -> Iterable[tuple[str, str]]:
+        rows = Cohort.objects.order_by("course__title", "course", "starts_on", "title", "pk")
+        for pk, course, title in rows.values_list("pk", "course__title", "title"):
+            yield str(pk), f"{course}: {title}"
+        yield "none", _("No cohort")
+
+    def rows(self, operator: str, value: Any, *, scope: str) -> Q:
+        found = Q(cohort__in=[each for each in value if each != "none"])
+        return found | Q(cohort=None) if "none" in value else found
+
+    def lead(self, value: Any) -> Q:
+        if "none" in value:
+            return Q()
+        return Q(pk__in=Enrollment.objects.filter(cohort__in=value).values("contact"))
+
+
+@register
 class OfferFilter(Filter):
     """Was given one of these offers, and it was not taken back; or it was."""
 
@@ -99,20 +116,26 @@ class OfferFilter(Filter):
         return Q(offer__in=value, revoked_at__isnull=operator != "revoked")
 
 
-def _standing() -> dict[str, Q]:
-    """On enrollments: with_access_status(), each word as a condition of its own that an index can lead to."""
-    theirs = Grant.objects.filter(
-        contact=OuterRef("contact"), offer__inclusions__course=OuterRef("course"), revoked_at=None
-    ).exclude(offer__status="draft")
-    is_on, opens = Q(inactive_at=None), Q(Exists(theirs.live()))
-    comes = Q(Exists(theirs.held().filter(starts_at__gt=now(), suspended_at=None)))
-    ended = Q(one_by_one(theirs.filter(ends_at__lte=now())))
-    return {
-        "active": is_on & opens,
-        "pending": is_on & ~opens & comes,
-        "expired": is_on & ~opens & ~comes & ended,
-        "inactive": ~is_on | (~opens & ~comes & ~ended),
-    }
+def _leads(word: str) -> list[QuerySet[Any]]:
+    """Rows whose contacts are all who can have a course or a grant of this access status, and some more."""
+    at, held = now(), Grant.objects.filter(revoked_at=None)
+    if word == "active":
+        return [Grant.objects.held()]
+    if word == "pending":
+        return [held.filter(starts_at__gt=at)]
+    if word == "expired":
+        return [held.filter(ends_at__lte=at)]
+    # Every enrollment was made by a grant, which is there still. So what is inactive was switched
+    # off, or such a grant is shut, or its offer is a draft or gave the course up.
+    was_given_up = Event.objects.filter(name=Name.OFFER_COURSE_REMOVED).values(
+        offer=Cast(KT("data__offer"), BigIntegerField())
+    )
+    offers = Offer.objects.filter(Q(status="draft") | Q(pk__in=was_given_up))
+    return [
+        Enrollment.objects.filter(inactive_at__isnull=False),
+        Grant.objects.filter(Q(revoked_at__isnull=False) | Q(suspended_at__isnull=False)),
+        Grant.objects.filter(offer__in=list(offers.values_list("pk", flat=True))),
+    ]
 
 
 @register
@@ -127,9 +150,11 @@ class AccessStatusFilter(Filter):
         return [(value, str(label)) for value, label in AccessStatus.choices]
 
     def rows(self, operator: str, value: Any, *, scope: str) -> Q:
-        if scope == "grant":
-            return Q(access_status__in=value)
-        return reduce(or_, (_standing()[each] for each in value))
+        return walked(Q(access_status__in=value))
+
+    def lead(self, value: Any) -> Q:
+        first, *others = (rows.values("contact") for each in value for rows in _leads(each))
+        return Q(pk__in=first.union(*others, all=True))
 
 
 @register
@@ -210,7 +235,7 @@ class PortalStatusFilter(Filter):
 
     def rows(self, operator: str, value: Any, *, scope: str) -> Q:
         # Written out, for the Case of with_portal_status() could use no index.
-        holds = Q(Exists(Grant.objects.held().filter(contact=OuterRef("pk"))))
+        holds = walked(exists(Grant.objects.held().filter(contact=OuterRef("pk"))))
         unknown = Q(blocked_at=None, joined_at=None, invited_at=None)
         known = {
             "blocked": Q(blocked_at__isnull=False),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db import transaction
 from django.db.models import (
     BooleanField,
     Case,
@@ -16,7 +15,6 @@ from django.db.models import (
     Expression,
     ExpressionWrapper,
     F,
-    Max,
     OuterRef,
     Q,
     QuerySet,
@@ -26,6 +24,7 @@ from django.db.models import (
 from django.db.models.functions import TruncDate
 
 from accounts.models import BulkRun, Contact
+from accounts.models.bulk import page_key
 from accounts.models.contact import ContactQuerySet
 from enrollments.models import Grant
 from offers.models import Offer
@@ -106,20 +105,14 @@ def effects_of_moving(offer: Offer, terms: dict[str, Any]) -> Effects:
     )
 
 
-def last_run() -> int:
-    """The pk of the latest bulk run: what `move_ends` is told, so that a second click finds the first."""
-    return BulkRun.objects.aggregate(last=Max("pk"))["last"] or 0
-
-
-@transaction.atomic
-def move_ends(offer: Offer, terms: dict[str, Any], *, after: int = 0) -> BulkRun:
+def move_ends(offer: Offer, terms: dict[str, Any], *, once: str = "") -> BulkRun:
     """Start moving the ends of all holders, or of those of `terms["length"]`, in slices and with Undo.
 
-    Returns the run that does it: a second click on the same page, which knew runs up to `after`,
-    finds the first's.
+    Returns the run that does it: a second click on the same page, the one given `once`, finds the first's.
     """
-    Offer.objects.select_for_update(no_key=True).get(pk=offer.pk)
-    runs = BulkRun.objects.filter(action=ACTION, terms=terms, pk__gt=after)
-    return runs.order_by("pk").first() or BulkRun.objects.start(
-        action=ACTION, terms=terms, contacts=holders(offer, length=terms["length"])
+    return BulkRun.objects.start(
+        action=ACTION,
+        terms=terms,
+        contacts=holders(offer, length=terms["length"]),
+        key=page_key(once, ACTION, terms),
     )

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import lru_cache, partial
 from itertools import islice
@@ -23,8 +23,9 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.template.defaultfilters import filesizeformat
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.text import Truncator
+from django.utils.timezone import localdate
 from django.utils.translation import get_supported_language_variant
 from django.utils.translation import gettext as _
 
@@ -144,7 +145,7 @@ class Sheet:
         """
         after = max(after, self.header_number)
         width = len(self.header)
-        plan = [(field, _taker(indexes), CLEAN[field]) for field, indexes in self.indexes.items()]
+        plan = [(field, self._taker(field), CLEAN[field]) for field in self.indexes]
         for number, cells in _filled(self.table):
             if number <= after:
                 continue
@@ -160,6 +161,12 @@ class Sheet:
                 except _Unfit as unfit:
                     problem = problem or self._problem(field, take(cells), unfit)
             yield Row(number, cells, problem, **values)
+
+    def _taker(self, field: str) -> Callable[[list[str]], str]:
+        take = _taker(self.indexes[field])
+        if field not in ("ends_on", "enrolled_on"):
+            return take
+        return lambda cells: _with_format(take(cells), epoch=self.table.epoch)
 
     def _problem(self, field: str, value: str, unfit: _Unfit) -> Problem:
         value = _shown(value)
@@ -279,9 +286,11 @@ _plain_email = re.compile(
     r"[\w+-]+(?:\.[\w+-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII
 ).fullmatch
 _day_first = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})").fullmatch
+_serial = re.compile(r"[1-9][0-9]{4,5}(?:\.[0-9]+)?").fullmatch  # a spreadsheet's day, and time
 _year_first = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})").fullmatch
 NO_END = {"-", "\N{EN DASH}", "\N{EM DASH}", "\N{MINUS SIGN}"}  # as spreadsheets correct it
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)  # of what can be meant
+FIRST_ENROLLMENT = date(1990, 1, 1)  # before, nobody could come in
 MAX_EMAIL = 254
 
 
@@ -397,6 +406,34 @@ def _parsed_date(text: str) -> date | None:
         return None
 
 
+def _with_format(cell: str, *, epoch: datetime | None) -> str:
+    """What a date of a spreadsheet says once its lost format is back: 46022 is 2025-12-31."""
+    if epoch is None or not _serial(cell.strip()):
+        return cell
+    day = (epoch + timedelta(days=float(cell))).date()
+    return day.isoformat() if 1990 <= day.year <= 2200 else cell
+
+
+def _enrolled_on(cell: str) -> date | Blank:
+    day = _date(cell)
+    last = last_enrollment()
+    if not isinstance(day, Blank) and not FIRST_ENROLLMENT <= day <= last:
+        raise _Unfit(
+            _(
+                "Nobody is enrolled on “%(value)s”, in “%(column)s”. "
+                "Write a day from %(first)s to %(last)s."
+            ),
+            first=date_format(FIRST_ENROLLMENT, "SHORT_DATE_FORMAT"),
+            last=date_format(last, "SHORT_DATE_FORMAT"),
+        )
+    return day
+
+
+def last_enrollment() -> date:
+    """The last day somebody can count as enrolled on: a class of next year is; 2999 is a typing error."""
+    return localdate() + timedelta(days=366)
+
+
 def _tags(cell: str) -> tuple[str, ...]:
     """Words between commas or semicolons, each once."""
     tags = [_line(tag, limit=60) for tag in re.split("[,;]", cell)]
@@ -419,7 +456,7 @@ CLEAN: dict[str, Callable[[str], Any]] = {
     "email": _email,
     "name": partial(_line, limit=200),
     "ends_on": _ends_on,
-    "enrolled_on": _date,
+    "enrolled_on": _enrolled_on,
     "phone": partial(_line, limit=40),
     "tags": _tags,
     "language": _language,

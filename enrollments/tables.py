@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 from xml.etree.ElementTree import ParseError
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 
@@ -42,6 +43,7 @@ class Table(Protocol):
 
     encoding: str
     delimiter: str
+    epoch: datetime | None  # what the days of its cells are counted from, where they are numbers
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Every row with its number, blank ones too. Raises FileRefused where it is broken."""
@@ -65,6 +67,8 @@ def is_xlsx(start: bytes) -> bool:
 
 class CsvTable:
     """Text with one of a few delimiters; `knows` tells whether a title is one of ours."""
+
+    epoch: datetime | None = None
 
     def __init__(
         self, source: Path | BinaryIO, start: bytes, *, knows: Callable[[str], bool]
@@ -99,11 +103,19 @@ class CsvTable:
                     number += 1
                     yield number, cells
             except csv.Error as error:
-                reason = _(
-                    "Row %(row)s has a quotation mark that is not closed or stands in the wrong "
-                    "place. Correct it and choose the file again."
-                )
-                raise FileRefused(reason % {"row": number + 1}) from error
+                longest = csv.field_size_limit()
+                if f"({longest})" in str(error):
+                    reason = _(
+                        "Row %(row)s has a cell of more than %(limit)s characters. Shorten it, or "
+                        "close the quotation mark if one was left open, and choose the file again."
+                    )
+                else:
+                    reason = _(
+                        "Row %(row)s has a quotation mark that is not closed or stands in the "
+                        "wrong place. Correct it and choose the file again."
+                    )
+                limit = number_format(longest, force_grouping=True)
+                raise FileRefused(reason % {"row": number + 1, "limit": limit}) from error
 
     @contextmanager
     def _text(self) -> Iterator[io.TextIOWrapper]:
@@ -157,6 +169,7 @@ class XlsxTable:
     """The first sheet of a workbook, as openpyxl streams it."""
 
     encoding = delimiter = ""
+    epoch: datetime | None = None  # known with the first record
 
     def __init__(self, source: Path | BinaryIO) -> None:
         """Look at the sizes before anything is unpacked."""
@@ -176,6 +189,7 @@ class XlsxTable:
         """See Table."""
         with opened(self.source) as file, _refusing_broken():
             workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            self.epoch = workbook.epoch
             sheet = workbook.worksheets[0]
             sheet.reset_dimensions()  # what a file says about its size may be false
             for number, values in enumerate(sheet.iter_rows(values_only=True), 1):

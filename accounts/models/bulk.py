@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -20,6 +21,14 @@ class Outcome(models.TextChoices):
     CHANGED = "changed", _("Done")
     UNCHANGED = "unchanged", _("Nothing to do")
     REFUSED = "refused", _("Not done")
+
+
+def page_key(once: str, *asked: object) -> str | None:
+    """The key of a run: the same for a page that is sent twice, another if it asks for something else.
+
+    `once` is the number the page was given when it was made; without one there is no key.
+    """
+    return hashlib.sha256(repr((once, *asked)).encode()).hexdigest() if once else None
 
 
 class BulkRunManager(models.Manager["BulkRun"]):

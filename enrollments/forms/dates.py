@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import Contact
-from enrollments.members_file import FIRST_DAY, LAST_DAY
+from enrollments.members_file import FIRST_DAY, FIRST_ENROLLMENT, LAST_DAY, last_enrollment
 from enrollments.models import Grant
 from portal.models import School
 
@@ -31,6 +31,25 @@ def day_field(**options: Any) -> forms.DateField:
     return forms.DateField(
         required=options.pop("required", False), widget=widget, validators=limits, **options
     )
+
+
+def enrolled_on_field(**options: Any) -> forms.DateField:
+    """The day somebody counts as enrolled on, within the limits of the members file."""
+    field = day_field(**options)
+    field.validators = [_validate_enrollment]
+    return field
+
+
+def _validate_enrollment(day: date) -> None:
+    last = last_enrollment()
+    if not FIRST_ENROLLMENT <= day <= last:
+        raise ValidationError(
+            _("Nobody is enrolled on that day. Choose one from %(first)s to %(last)s.")
+            % {
+                "first": date_format(FIRST_ENROLLMENT, "SHORT_DATE_FORMAT"),
+                "last": date_format(last, "SHORT_DATE_FORMAT"),
+            }
+        )
 
 
 def end_sentence(day: date | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django import forms
@@ -38,8 +39,8 @@ class MoveEndsForm(forms.Form):
     length = forms.IntegerField(
         required=False, min_value=0, max_value=36_500, widget=forms.HiddenInput
     )
-    # The last bulk run there was when the question was asked.
-    after = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
+    # Of the page that asked: what is sent from it twice is done once.
+    once = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, offer: Offer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -77,9 +78,9 @@ class MoveEndsForm(forms.Form):
         }
 
     @classmethod
-    def settled(cls, words: dict[str, Any], *, offer: Offer, after: int) -> MoveEndsForm:
+    def settled(cls, words: dict[str, Any], *, offer: Offer) -> MoveEndsForm:
         """The answers once more, all in hidden fields, for the button that does it."""
-        form = cls(offer=offer, initial=words | {"after": after}, auto_id=False)
+        form = cls(offer=offer, initial=words | {"once": uuid.uuid4().hex}, auto_id=False)
         for field in form.fields.values():
             field.widget = forms.HiddenInput()
         return form

@@ -7,10 +7,12 @@ from datetime import date
 from typing import Any, Self
 
 from django.db import connection, models, transaction
+from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Contact
+from enrollments.played import Parts, is_enough, united
 from offers.models import Cohort, Course, Lesson, Offer
 from portal.events import Name, record
 from portal.models import School
@@ -82,6 +84,17 @@ class Enrollment(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["contact", "course"], name="one_enrollment_per_course")
         ]
+        indexes = [
+            # The few whose learning is over or not begun, and who were switched off, for the list.
+            models.Index(
+                fields=["learning_status", "contact"],
+                condition=~Q(learning_status="active"),
+                name="enrollment_by_learning",
+            ),
+            models.Index(
+                fields=["contact"], condition=Q(inactive_at__isnull=False), name="enrollment_off"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.contact_id} in {self.course_id}"
@@ -152,43 +165,76 @@ class Enrollment(models.Model):
     def complete(self, lesson: Lesson) -> None:
         """Mark a lesson of this course done; the last one that counts completes the course. Twice is harmless.
 
-        `lesson.completed` and `course.completed` are recorded once in an attempt, whatever is
-        unmarked and marked again.
+        `course.started`, `lesson.completed` and `course.completed` are recorded once in an
+        attempt, whatever is unmarked and marked again.
         """
-        # Two lessons at once: each waits here for the other, so one of them sees both.
-        mine = Enrollment.objects.select_for_update(no_key=True).get(pk=self.pk)
-        mark, _is_new = LessonProgress.objects.get_or_create(
-            enrollment=mine, attempt=mine.attempt, lesson=lesson
-        )
+        mine = self._lock()
+        mine._mark(mine._progress(lesson))
+
+    @transaction.atomic
+    def play(
+        self, lesson: Lesson, *, position: int, parts: Parts, duration: float, completes: bool
+    ) -> bool:
+        """Note where in a recording the student is and which parts were played, in seconds.
+
+        With `completes`, having played nearly all of it marks the lesson done; whether it did so
+        now. What several devices report adds up, and a repeat changes nothing.
+        """
+        mine = self._lock()
+        mark = mine._progress(lesson)
+        mark.position, mark.played = position, united([*mark.played, *parts])
+        mark.save()
+        if not completes or mark.completed_at or not is_enough(mark.played, of=duration):
+            return False
+        mine._mark(mark)
+        return True
+
+    def _lock(self) -> Enrollment:
+        """This row, held until the end of the transaction: two devices, or two lessons, wait for each other."""
+        return Enrollment.objects.select_for_update(no_key=True).get(pk=self.pk)
+
+    def _progress(self, lesson: Lesson) -> LessonProgress:
+        """The row of a lesson in this attempt, made or not. The caller holds the lock: nobody else makes it."""
+        key = {"enrollment": self, "attempt": self.attempt, "lesson": lesson}
+        return LessonProgress.objects.filter(**key).first() or LessonProgress(**key)
+
+    def _mark(self, mark: LessonProgress) -> None:
+        """Write that a lesson is done, and what follows from it. The caller holds the lock."""
         if mark.completed_at is not None:
             return
+        if self.started_at is None:
+            self._start()
         mark.completed_at = now()
-        if is_first := mark.announced_at is None:
-            mark.announced_at = mark.completed_at
-        mark.save(update_fields=["completed_at", "announced_at"])
+        is_first = mark.announced_at is None
+        mark.announced_at = mark.announced_at or mark.completed_at
+        mark.save()
         if is_first:
             record(
                 Name.LESSON_COMPLETED,
                 contact=self.contact_id,
-                lesson=lesson.pk,
+                lesson=mark.lesson_id,
                 course=self.course_id,
             )
-        mine.complete_course()
+        self._complete_course()
 
-    def complete_course(self) -> None:
-        """Note that every lesson that counts is done, if it is so; the caller holds the row's lock."""
+    def _complete_course(self) -> None:
+        """Note that every lesson that counts is done, if it is so. The caller holds the lock."""
+        if self.completed_at is not None:
+            return
         done = LessonProgress.objects.done().filter(enrollment=self, attempt=self.attempt)
         counted = Lesson.objects.filter(module__course=self.course_id).counted()
         left = counted.exclude(pk__in=done.values("lesson"))
-        if self.completed_at is None and counted.exists() and not left.exists():
+        if not left.exists() and counted.exists():
             self.completed_at, self.learning_status = now(), LearningStatus.COMPLETED
             self.save(update_fields=["completed_at", "learning_status"])
             record(Name.COURSE_COMPLETED, contact=self.contact_id, course=self.course_id)
 
+    @transaction.atomic
     def uncomplete(self, lesson: Lesson) -> None:
-        """Take the mark back. That the course was completed once stays true."""
-        mine = LessonProgress.objects.filter(enrollment=self, attempt=self.attempt, lesson=lesson)
-        mine.update(completed_at=None)
+        """Take the mark back, and what was played of it. That the course was completed once stays true."""
+        mine = self._lock()
+        marks = LessonProgress.objects.filter(enrollment=mine, attempt=mine.attempt, lesson=lesson)
+        marks.update(completed_at=None, played=[])
 
     @transaction.atomic
     def unlock_all(self, *, on: bool = True) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from datetime import timedelta
+from typing import Any, Literal, NamedTuple, Self
 
 import psycopg
 from django.db import connection, models, transaction
@@ -38,8 +39,18 @@ class IfHeld(models.TextChoices):
 
 
 type BatchState = Literal[
-    "uploaded", "checking", "checked", "refused", "running", "done", "undoing", "undone"
+    "uploaded",
+    "checking",
+    "checked",
+    "refused",
+    "running",
+    "interrupted",
+    "done",
+    "undoing",
+    "undone",
 ]
+
+SILENCE = timedelta(hours=1)  # without a row done: the shell's import is dead
 
 
 class Overtaken(Exception):
@@ -50,7 +61,8 @@ class ImportBatchQuerySet(models.QuerySet["ImportBatch"]):
     @transaction.atomic
     def begin(self, *, offers: Collection[Offer], **terms: Any) -> ImportBatch:
         """Make a batch that runs at once and is carried on by the caller: the shell's."""
-        batch = self.create(started_by=context.actor(), started_at=now(), **terms)
+        at = now()
+        batch = self.create(started_by=context.actor(), started_at=at, advanced_at=at, **terms)
         batch.offers.set(offers)
         return batch
 
@@ -76,6 +88,27 @@ class ImportBatchQuerySet(models.QuerySet["ImportBatch"]):
             batch.choose([])
         return batch
 
+    def over(self) -> Self:
+        """Whose rows nobody will go on with: all done, or broken off."""
+        return self.filter(Q(finished_at__isnull=False) | Q(interrupted_at__isnull=False))
+
+    def interrupt_silent(self) -> int:
+        """Note of every import from the shell that has been silent for SILENCE that nobody works at it.
+
+        Those of the pages have a job, which goes on by itself. A process that only slept takes
+        its batch up again with its next rows. Returns how many were found.
+        """
+        at = now()
+        silent = self.filter(
+            Q(advanced_at=None) | Q(advanced_at__lt=at - SILENCE),
+            started_at__lt=at - SILENCE,
+            finished_at=None,
+            undo_started_at=None,
+            interrupted_at=None,
+            file=None,
+        )
+        return silent.update(interrupted_at=at)
+
 
 class ImportBatch(models.Model):
     """One file, one run. Its pk names the source of the grants it makes: `import:<pk>`."""
@@ -95,6 +128,8 @@ class ImportBatch(models.Model):
     checked_at = models.DateTimeField(null=True)
     refusal = models.TextField(blank=True)  # why nothing of it can be imported
     started_at = models.DateTimeField(null=True)
+    advanced_at = models.DateTimeField(null=True)  # when it last did rows
+    interrupted_at = models.DateTimeField(null=True)  # when it was found that nobody works at it
     finished_at = models.DateTimeField(null=True)
     undo_started_at = models.DateTimeField(null=True)
     undone_at = models.DateTimeField(null=True)
@@ -119,12 +154,19 @@ class ImportBatch(models.Model):
         if self.undo_started_at:
             return "undone" if self.undone_at else "undoing"
         if self.started_at:
-            return "done" if self.finished_at else "running"
+            if self.finished_at:
+                return "done"
+            return "interrupted" if self.interrupted_at else "running"
         if self.refusal:
             return "refused"
         if self.check_started_at:
             return "checked" if self.checked_at else "checking"
         return "uploaded"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it can be undone: all its rows are done, or nobody goes on with them."""
+        return self.state in ("done", "interrupted")
 
     @property
     def step(self) -> str:
@@ -170,8 +212,8 @@ class ImportBatch(models.Model):
 
     @transaction.atomic
     def undo(self) -> bool:
-        """Let what the batch did be taken back in the background. False if it is not done, or undone already."""
-        ready = Q(finished_at__isnull=False, undo_started_at=None)
+        """Let what the batch did be taken back in the background. False if it runs, or is undone already."""
+        ready = Q(pk__in=ImportBatch.objects.over(), undo_started_at=None)
         actor = context.actor()
         if not self._turn(ready, undo_started_at=now(), done=0):
             return False
@@ -186,8 +228,10 @@ class ImportBatch(models.Model):
     def advance(self, *, rows: int, counts: Mapping[str, int]) -> None:
         """Count `rows` more as done, in the transaction that does them. Raises Overtaken."""
         at_work = Q(finished_at=None) if self.started_at else Q(checked_at=None, started_at=None)
-        mine = ImportBatch.objects.filter(at_work, pk=self.pk, done=self.done)
-        if not mine.update(done=self.done + rows, counts=dict(counts)):
+        mine = ImportBatch.objects.filter(at_work, pk=self.pk, done=self.done, undo_started_at=None)
+        if not mine.update(
+            done=self.done + rows, counts=dict(counts), advanced_at=now(), interrupted_at=None
+        ):
             raise Overtaken
         self.done, self.counts = self.done + rows, dict(counts)
 
@@ -196,7 +240,9 @@ class ImportBatch(models.Model):
         """All rows are done: note it, and record `import.finished` unless it is the dry run. Twice is harmless."""
         if not self.started_at:
             self._turn(Q(checked_at=None, started_at=None), checked_at=now())
-        elif self._turn(Q(finished_at=None), finished_at=now()):
+        elif self._turn(
+            Q(finished_at=None, undo_started_at=None), finished_at=now(), interrupted_at=None
+        ):
             record(Name.IMPORT_FINISHED, batch=self.pk, **self.counts)
 
 

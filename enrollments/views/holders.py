@@ -20,7 +20,6 @@ from enrollments.holders import (
     effects_of_moving,
     held_grants,
     holders,
-    last_run,
     move_ends,
 )
 from offers.models import Offer
@@ -60,14 +59,14 @@ def holder_move(request: StaffRequest, pk: int) -> HttpResponse:
         return render(request, "enrollments/dashboard/holder_move.html", context)
     terms = form.terms()
     if request.method == "POST":
-        run = move_ends(offer, terms, after=form.cleaned_data["after"] or 0)
+        run = move_ends(offer, terms, once=form.cleaned_data["once"])
         return redirect("portal:bulk_detail", run.pk)
     effects = effects_of_moving(offer, terms)
     context |= {
         "question": _question(offer, terms),
         "effects": effects,
         "items": effect_sentences(effects, terms),
-        "settled": MoveEndsForm.settled(form.cleaned_data, offer=offer, after=last_run()),
+        "settled": MoveEndsForm.settled(form.cleaned_data, offer=offer),
     }
     return render(request, "enrollments/dashboard/holder_move.html", context)
 
@@ -92,15 +91,12 @@ def holder_follow(request: StaffRequest, pk: int) -> HttpResponse:
     if not found:
         messages.info(request, _("Everybody who holds the offer keeps the end they have."))
         return redirect("offers:offer_update", pk)
-    after = last_run()
     choices = [
         {
             "label": _choice_label(effects, former=length is not None),
             "is_harsh": effects.over > 0,
             "items": effect_sentences(effects, {"mode": "default"}),
-            "settled": MoveEndsForm.settled(
-                {"mode": "default", "length": length}, offer=offer, after=after
-            ),
+            "settled": MoveEndsForm.settled({"mode": "default", "length": length}, offer=offer),
         }
         for length, effects in found.items()
     ]

@@ -149,7 +149,7 @@ def import_start(request: StaffRequest, pk: int) -> HttpResponse:
 @staff_required("manage_access")
 def import_undo(request: StaffRequest, pk: int) -> HttpResponse:
     """Take an import back; GET says what that does."""
-    batch = get_object_or_404(ImportBatch.objects.filter(finished_at__isnull=False), pk=pk)
+    batch = get_object_or_404(ImportBatch.objects.over(), pk=pk)
     if request.method == "POST":
         if not batch.undo():
             messages.info(request, _("This import is being undone, or was undone already."))

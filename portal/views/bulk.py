@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from dataclasses import replace
 from typing import Any
@@ -20,7 +19,7 @@ from accounts.decorators import staff_required
 from accounts.filters import Selection
 from accounts.http import StaffRequest, is_pk
 from accounts.models import BulkRun
-from accounts.models.bulk import Outcome
+from accounts.models.bulk import Outcome, page_key
 from portal.models import Job
 
 PAGE = 50
@@ -93,10 +92,8 @@ def bulk_create(request: StaffRequest) -> HttpResponse:
 
 def _key(asked: QueryDict, terms: dict[str, Any]) -> str | None:
     """The same for a page that is sent twice; another one if somebody went back and asked for something else."""
-    if not (once := asked.get("once")):
-        return None
     who = [(name, asked.getlist(name)) for name in CARRIED]
-    return hashlib.sha256(repr((once, terms, who)).encode()).hexdigest()
+    return page_key(asked.get("once", ""), terms, who)
 
 
 @staff_required("view_contacts")

@@ -40,7 +40,7 @@ def hidden(page: str) -> dict[str, str]:
     """What the button of a question sends."""
     form = page[page.index('method="post"', page.index("confirm__title")) :]
     fields = re.findall(r'<input type="hidden" name="(\w+)"(?: value="([^"]*)")?', form)
-    return dict(fields[: 1 + [name for name, _ in fields[1:]].index("after") + 1])
+    return dict(fields[: 1 + [name for name, _ in fields[1:]].index("once") + 1])
 
 
 def test_the_page_says_who_holds_it_until_when_and_from_where(staff, bob, charlie, bread):
@@ -163,6 +163,20 @@ def test_two_clicks_move_the_end_once(staff, bob, bread, committed):
     with committed():
         staff.post(url("holder_move", bread), hidden(again))
     assert ends() == {"Bob Baker": JULY + timedelta(days=31)}
+
+
+def test_a_tab_that_was_left_open_for_long_moves_the_end_anew(staff, bob, bread, committed):
+    """Somebody else did the same since, and more: it is another wish than theirs."""
+    make.grant(contact=bob, offer=bread, ends_on=JUNE)
+    old = staff.get(url("holder_move", bread, "?mode=set&day=2099-07-31")).content.decode()
+    for query in ("mode=set&day=2099-07-31", "mode=set&day=2099-06-30"):
+        page = staff.get(url("holder_move", bread, f"?{query}")).content.decode()
+        with committed():
+            staff.post(url("holder_move", bread), hidden(page))
+    assert ends() == {"Bob Baker": JUNE}
+    with committed():
+        staff.post(url("holder_move", bread), hidden(old))
+    assert ends() == {"Bob Baker": JULY}
 
 
 def change_length(staff, offer: Offer, days: str):

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import make
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
+from django.utils.timezone import now
 
 from accounts.models import Contact
 from enrollments.importing import Report, import_members
 from enrollments.members_file import open_sheet
-from enrollments.models import Enrollment, Grant, ImportBatch
+from enrollments.models import Enrollment, Grant, ImportBatch, ImportFile, ImportRow
+from enrollments.models.import_batch import Overtaken, Told
 from notifications.models import Message
+from portal.clock import Clock
 from portal.models import Event, Outbox
 
 HEADER = "Nome;Email;Data de expiração\n"
@@ -165,6 +169,56 @@ def test_the_number_of_statements_does_not_grow_with_the_rows(
         read(rows(0, 5), offer)
     with django_assert_max_num_queries(len(few)):
         read(rows(5, 500), offer)
+
+
+def begun(ago: timedelta, **fields: object) -> ImportBatch:
+    """An import from the shell of two rows, one of them done, that was last heard of so long ago."""
+    offer = make.offer()
+    batch = ImportBatch.objects.begin(file_name="m.csv", offers=[offer], total=2, **fields)
+    ImportRow.objects.note(batch, [Told(2, "created", make.contact("Ana").pk)])
+    batch.advance(rows=1, counts={"created": 1})
+    at = now() - ago
+    ImportBatch.objects.filter(pk=batch.pk).update(started_at=at, advanced_at=at)
+    return batch
+
+
+def test_an_import_that_was_killed_in_the_shell_is_called_so_by_the_clock(alice, login, school):
+    killed, alive = begun(timedelta(minutes=61)), begun(timedelta(minutes=59))
+    waiting = begun(timedelta(days=9))  # from a page: its job goes on
+    ImportFile.objects.keep(waiting, b"Email")
+    Clock().run_once()
+    states = [ImportBatch.objects.get(pk=each.pk).state for each in (killed, alive, waiting)]
+    assert states == ["interrupted", "running", "running"]
+    staff, page = login(alice), reverse("enrollments:import_detail", args=[killed.pk])
+    told = staff.get(page).content.decode()
+    assert "This import was interrupted" in told
+    assert "1 of 2 rows are done" in told
+    assert 'id="import-progress"' not in told
+    assert "Interrupted" in staff.get(reverse("enrollments:import_list")).content.decode()
+
+
+def test_an_import_that_was_killed_can_be_undone(alice, login, school, committed):
+    batch = begun(timedelta(hours=2))
+    staff, undo = login(alice), reverse("enrollments:import_undo", args=[batch.pk])
+    assert staff.post(undo).status_code == 404, "it may run still"
+    Clock().run_once()
+    assert undo in staff.get(reverse("enrollments:import_detail", args=[batch.pk])).content.decode()
+    with committed():
+        staff.post(undo)
+    assert ImportBatch.objects.get(pk=batch.pk).state == "undone"
+    with pytest.raises(Overtaken):  # a process that had slept all the while
+        batch.advance(rows=1, counts={"created": 2})
+
+
+def test_an_import_that_only_slept_goes_on(school):
+    batch = begun(timedelta(hours=2))
+    ImportBatch.objects.interrupt_silent()
+    assert ImportBatch.objects.get(pk=batch.pk).state == "interrupted"
+    batch.advance(rows=1, counts={"created": 2})
+    assert ImportBatch.objects.get(pk=batch.pk).state == "running"
+    ImportBatch.objects.interrupt_silent()
+    batch.finish()
+    assert ImportBatch.objects.get(pk=batch.pk).state == "done"
 
 
 def test_the_command_reports_rows_and_ends_with_one(school, tmp_path: Path, capsys):

@@ -356,6 +356,23 @@ def test_status_learning_and_start_are_saved_and_told(alice, bob, login, school)
     assert student.get(f"/courses/{course.slug}/").status_code == 200
 
 
+@pytest.mark.parametrize("far", [date(2999, 1, 1), date(1989, 12, 31)])
+def test_nobody_is_enrolled_far_from_now(alice, bob, login, school, far):
+    make.grant(contact=bob)
+    mine, staff, page = bob.enrollments.get(), login(alice), edit_page(bob)
+    before = mine.enrolled_on
+    answer = staff.post(page, shown(staff.get(page)) | {f"enrolled_on_{mine.pk}": str(far)})
+    assert (
+        "Nobody is enrolled on that day. Choose one from 01/01/1990 to" in answer.content.decode()
+    )
+    mine.refresh_from_db()
+    assert mine.enrolled_on == before
+    near = before + timedelta(days=360)
+    staff.post(page, shown(staff.get(page)) | {f"enrolled_on_{mine.pk}": str(near)})
+    mine.refresh_from_db()
+    assert mine.enrolled_on == near
+
+
 def test_saving_an_old_page_does_not_undo_what_somebody_else_changed(alice, bob, login, school):
     grant = make.grant(contact=bob)
     mine, staff = bob.enrollments.get(), login(alice)

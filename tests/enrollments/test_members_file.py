@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 from openpyxl import Workbook
+from openpyxl.utils.datetime import MAC_EPOCH, WINDOWS_EPOCH
 
 from enrollments import tables
 from enrollments.members_file import BLANK, Problem, Row, Sheet, open_sheet
@@ -50,9 +51,10 @@ def refusal_of(content: str | bytes, **limits: int) -> str:
     return str(refused.value)
 
 
-def workbook(*rows: list[Any]) -> bytes:
+def workbook(*rows: list[Any], epoch: datetime = WINDOWS_EPOCH) -> bytes:
     """An XLSX as openpyxl writes it."""
     book = Workbook()
+    book.epoch = epoch
     assert book.active is not None
     for row in rows:
         book.active.append(row)
@@ -313,12 +315,13 @@ def test_a_missing_address_fails_its_row() -> None:
         ("03/04/2026", date(2026, 4, 3)),
         ("2026-12-31", date(2026, 12, 31)),
         ("2026-1-5", date(2026, 1, 5)),
-        ("29/02/2028", date(2028, 2, 29)),
+        ("29/02/2024", date(2024, 2, 29)),
         ("", BLANK),
         ("  ", BLANK),
     ],
 )
-def test_dates_are_day_first_or_iso(written: str, day: object) -> None:
+def test_dates_are_day_first_or_iso(time_machine: Any, written: str, day: object) -> None:
+    time_machine.move_to("2026-11-22T12:00:00Z", tick=False)
     row = row_of(f"Email,Expires on,Enrolled on\nanna@example.com,{written},{written}\n")
     assert (row.ends_on, row.enrolled_on, row.problem) == (day, day, None)
 
@@ -356,6 +359,34 @@ def test_a_year_out_of_reach_fails_its_row(written: str) -> None:
         f"The year of “{written}” in “Expires on” is out of reach. Write one from 1900 to 2999; "
         "access without an end is written as -.",
     )
+
+
+@pytest.mark.parametrize(
+    ("today", "written", "fits"),
+    [
+        ("2026-11-22", "23/11/2027", True),
+        ("2026-11-22", "24/11/2027", False),
+        ("2026-11-22", "2999-01-01", False),
+        ("2027-11-22", "24/11/2027", True),
+        ("2026-11-22", "01/01/1990", True),
+        ("2026-11-22", "31/12/1989", False),
+    ],
+)
+def test_nobody_is_enrolled_far_from_now(
+    time_machine: Any, today: str, written: str, fits: bool
+) -> None:
+    time_machine.move_to(f"{today}T12:00:00Z", tick=False)
+    row = row_of(f"Email,Enrolled on,Expires on\na@example.com,{written},{written}\n")
+    assert (row.problem is None) is fits
+    assert row.ends_on != BLANK, "access may end when it likes"
+    if row.problem:
+        last = "11/23/2027" if today.startswith("2026") else "11/22/2028"
+        assert row.problem == Problem(
+            "enrolled_on",
+            written,
+            f"Nobody is enrolled on “{written}”, in “Enrolled on”. "
+            f"Write a day from 01/01/1990 to {last}.",
+        )
 
 
 @pytest.mark.parametrize("dash", ["-", " - ", "'-", "\N{EN DASH}", "\N{EM DASH}"])
@@ -636,13 +667,27 @@ def test_a_wrong_byte_far_down_is_found() -> None:
         ('Email,Nome\n\n"a\n@example.com",A\nb@example.com,"Bru"no\n', 4),
         ('Email,"Nome\na@example.com,Anna\n', 1),
         ('sep=,\nEmail,Nome\na@example.com,"Anna\n', 3),
-        ('Email,"Nome\n' + "a@example.com,Anna\n" * 9_000, 1),  # longer than any cell may be
     ],
 )
 def test_a_quotation_mark_without_its_pair_is_refused_with_its_row(content: str, row: int) -> None:
     assert refusal_of(content) == (
         f"Row {row} has a quotation mark that is not closed or stands in the wrong place. "
         "Correct it and choose the file again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "row"),
+    [
+        ("Email,Nome\na@example.com,Anna\nb@example.com," + "x" * 131_073, 3),
+        ('Email,Nome\na@example.com,"' + "x\n" * 70_000 + '"', 2),
+        ('Email,"Nome\n' + "a@example.com,Anna\n" * 9_000, 1),
+    ],
+)
+def test_a_cell_longer_than_any_is_refused_with_its_row(content: str, row: int) -> None:
+    assert refusal_of(content) == (
+        f"Row {row} has a cell of more than 131,072 characters. Shorten it, or close the "
+        "quotation mark if one was left open, and choose the file again."
     )
 
 
@@ -690,7 +735,7 @@ def test_a_workbook_gives_the_same_rows_as_a_csv() -> None:
             [],
             ["Anna", "anna@example.com", "31/12/2026", None, "+39 1", "A-7"],
             [None, "bob@example.com", "-"],
-            ["", "carl@example.com", 46387],
+            ["", "carl@example.com", 20261231],
         )
     )
     assert (sheet.delimiter, sheet.encoding, sheet.total) == ("", "", 4)
@@ -710,9 +755,36 @@ def test_a_workbook_gives_the_same_rows_as_a_csv() -> None:
     assert (bob.name, bob.ends_on, bob.problem) == ("", None, None)
     assert carl.problem == Problem(
         "ends_on",
-        "46387",
-        "“46387” in “Data de expiração” is no date. Write it as dd/mm/yyyy, like 31/12/2026.",
+        "20261231",
+        "“20261231” in “Data de expiração” is no date. Write it as dd/mm/yyyy, like 31/12/2026.",
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "epoch", "day"),
+    [
+        (46387, WINDOWS_EPOCH, date(2026, 12, 31)),
+        (46387.75, WINDOWS_EPOCH, date(2026, 12, 31)),
+        (44925, MAC_EPOCH, date(2026, 12, 31)),
+        (32874, WINDOWS_EPOCH, date(1990, 1, 1)),
+        (109939, WINDOWS_EPOCH, date(2200, 12, 31)),
+        (32873, WINDOWS_EPOCH, None),
+        (109940, WINDOWS_EPOCH, None),
+        (311226, WINDOWS_EPOCH, None),
+        (2026, WINDOWS_EPOCH, None),
+    ],
+)
+def test_a_date_of_a_workbook_that_lost_its_format_is_a_date_still(
+    number: float, epoch: datetime, day: date | None
+) -> None:
+    book = workbook(["Email", "Expires on", "Phone"], ["a@example.com", number, 46387], epoch=epoch)
+    row = row_of(book)
+    assert row.phone == "46387"
+    if day:
+        assert (row.ends_on, row.problem) == (day, None)
+    else:
+        assert row.problem
+        assert row.problem.value == str(number)
 
 
 HEADER = '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>'

@@ -16,6 +16,7 @@ from enrollments.access import with_portal_status
 from enrollments.models import Enrollment
 from enrollments.status import with_access_status
 from notifications.models import Kind, Message, State
+from offers.models import Offer
 
 LIST = "/dashboard/contacts/"
 
@@ -92,10 +93,28 @@ def test_the_status_filter_says_what_the_enrollment_says(staff, school, status):
     make.grant(contact=make.student("Paused"), offer=offer).suspend()
     off = make.grant(contact=make.student("Off"), offer=offer).contact
     off.enrollments.get().switch(on=False)
+    make.grant(contact=make.student("Unready"), offer=make.offer(courses=[make.course()]))
+    Offer.objects.filter(grants__contact__name="Unready").update(status="draft")
+    smaller, gone = make.offer(courses=[make.course()]), make.course()
+    smaller.include(gone)
+    make.grant(contact=make.student("Given up"), offer=smaller)
+    smaller.exclude(gone)
+    again = make.grant(
+        contact=make.student("Twice"), offer=offer, ends_on=today - timedelta(days=3)
+    )
+    make.grant(contact=again.contact, offer=offer, source="import:1").suspend()
     rows = with_access_status(Enrollment.objects.all()).filter(access_status=status)
     expected = sorted(str(row.contact) for row in rows.select_related("contact"))
-    assert sorted(found(staff, f"status:is:{status}")) == expected
+    assert sorted(found(staff, f"status:is:{status}")) == sorted(set(expected))
     assert expected
+    others = ["active", "inactive", "pending", "expired"]
+    others.remove(status)
+    wider = rows.model.objects.values_list("contact__name", flat=True)
+    not_so = set(wider) - set(expected)
+    assert set(found(staff, f"status:is_not:{status}")) == not_so
+    three = with_access_status(Enrollment.objects.all()).filter(access_status__in=others)
+    mixed = {str(row.contact) for row in three.select_related("contact")}
+    assert set(found(staff, f"status:is:{','.join(others)}")) == mixed
 
 
 @pytest.mark.parametrize("status", ["none", "active", "invited", "joined", "blocked"])

@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 
 from enrollments.importing import Report, import_members
 from enrollments.members_file import open_sheet
+from enrollments.models.import_batch import Overtaken
 from enrollments.shell import find_offer
 from enrollments.tables import FileRefused
 from portal.commands import PortalCommand, refuse
@@ -46,9 +47,14 @@ class Command(PortalCommand):
             raise refuse(f"{file} cannot be read: {error.strerror}.") from error
         except FileRefused as error:
             raise refuse(str(error)) from error
-        report = import_members(
-            sheet, offers=granted, file_name=file.name, notify=not no_notify, dry_run=dry_run
-        )
+        try:
+            report = import_members(
+                sheet, offers=granted, file_name=file.name, notify=not no_notify, dry_run=dry_run
+            )
+        except Overtaken as error:
+            raise refuse(
+                "This import stood still, and somebody undid it meanwhile: it is broken off."
+            ) from error
         if as_json:
             self.stdout.write(json.dumps(as_data(report), ensure_ascii=False))
         else:
