@@ -1,27 +1,20 @@
-"""One rule for every page: which courses are open to a contact, and in words why one is not."""
+"""One rule for every page and file: what is open to a contact, and in words why a course is not."""
 
 from __future__ import annotations
 
-from django.db.models import Case, Exists, OuterRef, QuerySet, Value, When
-from django.db.models.expressions import RawSQL
-from django.utils.timezone import now
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
-from accounts.models import Contact
+from accounts.models import Contact, User
 from enrollments import locks
-from enrollments.models import Enrollment, Grant
+from enrollments.models import Comment, Enrollment, Grant
 from enrollments.reasons import Question, Verdict, answer
 from offers.models import Course, Lesson
+from portal.models import File, FileKind
 
 
 def opening_grants(contact: Contact) -> QuerySet[Grant]:
     """The grants that open a course to `contact`, for a subquery whose outer row is the course."""
     return Grant.objects.opening().filter(contact=contact, offer__inclusions__course=OuterRef("pk"))
-
-
-def coming_grants(contact: Contact) -> QuerySet[Grant]:
-    """What `contact` was given for a later day, the soonest first."""
-    coming = Grant.objects.held().filter(contact=contact, starts_at__gt=now(), suspended_at=None)
-    return coming.select_related("offer").order_by("starts_at", "pk")
 
 
 def open_courses(contact: Contact) -> QuerySet[Course]:
@@ -38,9 +31,44 @@ def open_lessons(contact: Contact, *, among: QuerySet[Lesson]) -> QuerySet[Lesso
     `among` is a lesson or the few that somebody asks for: their courses are looked up at once.
     """
     courses = open_courses(contact).filter(modules__lessons__in=among).distinct()
-    rules = {**locks.params(contact.pk), "courses": list(courses.values_list("pk", flat=True))}
-    found = locks.OPEN_LESSONS.replace("{courses}", "SELECT unnest(%(courses)s::bigint[])")
-    return among.filter(pk__in=RawSQL(found, rules))  # type: ignore[arg-type]  # noqa: S611 -- no text of a person
+    found = locks.open_lessons(
+        contact=contact.pk, courses=list(courses.values_list("pk", flat=True))
+    )
+    return among.filter(pk__in=found)
+
+
+def is_file_open(file: File, *, user: User) -> bool:
+    """Whether `user` may have `file` now: something that is open to them shows or offers it. A few statements."""
+    if _is_open_to_staff(file, user):
+        return True
+    contact = user.contact
+    if contact is None or contact.is_blocked:
+        return False
+    if contact.picture_id == file.pk or open_courses(contact).filter(cover=file).exists():
+        return True
+    return open_lessons(contact, among=_lessons_showing(file)).exists()
+
+
+def _is_open_to_staff(file: File, user: User) -> bool:
+    """What courses hold, for who makes them, drafts too; pictures, for who sees the people."""
+    if user.may("manage_content"):
+        lessons = Lesson.objects.filter(Q(file=file) | Q(captions=file) | Q(attached__file=file))
+        if Course.objects.filter(cover=file).exists() or lessons.exists():
+            return True
+    pictured = Contact.objects.filter(picture=file)
+    if user.may("view_contacts"):
+        return pictured.exists()
+    return user.may("moderate") and Comment.objects.filter(author__contact__in=pictured).exists()
+
+
+def _lessons_showing(file: File) -> QuerySet[Lesson]:
+    """Lessons that play or offer it, or below which somebody stands whose picture it is."""
+    keys = Lesson.objects.filter(file=file).values("pk")
+    others = [Lesson.objects.filter(captions=file), Lesson.objects.filter(attached__file=file)]
+    if file.kind == FileKind.IMAGE:
+        shown = Comment.objects.visible().filter(author__contact__picture=file)
+        others.append(Lesson.objects.filter(comments__in=shown))
+    return Lesson.objects.filter(pk__in=keys.union(*(lessons.values("pk") for lessons in others)))
 
 
 def with_portal_status(contacts: QuerySet[Contact]) -> QuerySet[Contact]:

@@ -18,10 +18,10 @@ from django.utils.timezone import now
 
 from accounts.models import Session
 from enrollments import expiry
-from enrollments.models import ImportFile
+from enrollments.models import ImportBatch, ImportFile
 from notifications import mail, reminders
 from notifications.models import Message
-from portal import context, events, jobs
+from portal import context, events, jobs, sweep
 from portal.celery import circuit
 from portal.models import Heartbeat, Job
 from portal.waiting import WaitingQuerySet
@@ -137,12 +137,14 @@ class Clock:
         return found > 0
 
     def beat(self) -> None:
-        """Say that a clock runs, and once an hour delete what is merely old."""
+        """Say that a clock runs, and once an hour delete what is merely old and tell what is dead."""
         Heartbeat.objects.update_or_create(name="clock", defaults={"beat_at": now()})
         if time.monotonic() - self.swept_at >= SWEEP:
             self.swept_at = time.monotonic()
             Session.objects.filter(expire_date__lt=now()).delete()
             ImportFile.objects.filter(batch__finished_at__lt=now() - KEPT).delete()
+            sweep.queue_sweep()
+            ImportBatch.objects.interrupt_silent()
 
 
 def ours(due: WaitingQuerySet[Any]) -> WaitingQuerySet[Any]:

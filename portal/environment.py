@@ -1,6 +1,7 @@
 """Reads the variables that need more than a cast. Each error is one sentence that names the variable."""
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,58 @@ def mailer_from(env: Env, var: Path, *, timeout: int) -> dict[str, Any]:
             **security[url.scheme],
         },
     }
+
+
+def storage_from(env: Env) -> dict[str, Any]:
+    """Where uploads lie: in the bucket that S3_BUCKET names, or else in MEDIA_ROOT."""
+    bucket = env.str("S3_BUCKET", default="")
+    names = ("S3_ENDPOINT", "S3_REGION", "S3_ACCESS_KEY", "S3_SECRET_KEY")
+    endpoint, region, access_key, secret_key = (env.str(name, default="") for name in names)
+    if not bucket:
+        for name in names:
+            if env.str(name, default=""):
+                raise ImproperlyConfigured(f"{name} is set, but S3_BUCKET is not: name the bucket")
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {}}
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
+        raise ImproperlyConfigured(f"S3_BUCKET must be the name of a bucket, not {bucket!r}")
+    parts = urlsplit(endpoint)
+    if endpoint and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path):
+        raise ImproperlyConfigured(
+            f"S3_ENDPOINT must look like https://s3.example.com, not {endpoint!r}"
+        )
+    if not (endpoint or region):
+        raise ImproperlyConfigured("S3_REGION must name the bucket's region, like eu-south-1")
+    if bool(access_key) != bool(secret_key):
+        missing = "S3_SECRET_KEY" if access_key else "S3_ACCESS_KEY"
+        raise ImproperlyConfigured(f"{missing} must be set: the two keys go together")
+    return {
+        "BACKEND": "portal.object_storage.ObjectStorage",
+        "OPTIONS": {
+            "bucket": bucket,
+            "region": region or "us-east-1",  # what those who have none want to hear
+            "endpoint": endpoint,
+            "access_key": access_key,
+            "secret_key": secret_key,
+        },
+    }
+
+
+def origins_of(storage: dict[str, Any]) -> list[str]:
+    """The hosts beside our own that browsers fetch uploads from."""
+    options = storage["OPTIONS"]
+    if "bucket" not in options:
+        return []
+    amazon = f"https://{options['bucket']}.s3.{options['region']}.amazonaws.com"
+    return [options["endpoint"] or amazon]
+
+
+def sendfile_from(env: Env, storage: dict[str, Any]) -> str:
+    """Which server in front sends files for us: "accel" (nginx), "sendfile" (Apache), or "" for none."""
+    chosen = env.str("FILES_SENDFILE", default="")
+    if chosen not in ("", "accel", "sendfile"):
+        raise ImproperlyConfigured(
+            f"FILES_SENDFILE must be accel, sendfile or empty, not {chosen!r}"
+        )
+    if chosen and "bucket" in storage["OPTIONS"]:
+        raise ImproperlyConfigured("FILES_SENDFILE must be empty where S3_BUCKET is set")
+    return str(chosen)

@@ -11,7 +11,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
-from portal.environment import anymail_options, mailer_from, secret_key, urls_base
+from portal.environment import (
+    anymail_options,
+    mailer_from,
+    origins_of,
+    secret_key,
+    sendfile_from,
+    storage_from,
+    urls_base,
+)
 
 django_stubs_ext.monkeypatch()  # lets ModelForm[Contact] and its like stand in code that runs
 
@@ -157,6 +165,25 @@ IMPORT_MAX_ROWS = env.int("IMPORT_MAX_ROWS", default=50_000)
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=10 * 1024**2)
 
 
+# Uploads: where they lie, who sends them, and what a file of each kind may hold at most
+MEDIA_ROOT = VAR / "media"
+_uploads = storage_from(env)
+FILES_SENDFILE = sendfile_from(env, _uploads)
+FILES_ACCEL_PREFIX = "/protected/"  # nginx's internal location of MEDIA_ROOT
+FILE_UPLOAD_HANDLERS = [
+    "portal.receiving.Limit",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+UPLOAD_MAX_BYTES = {
+    "image": env.int("UPLOAD_MAX_BYTES_IMAGE", default=10 * 1024**2),
+    "audio": env.int("UPLOAD_MAX_BYTES_AUDIO", default=300 * 1024**2),
+    "video": env.int("UPLOAD_MAX_BYTES_VIDEO", default=4 * 1024**3),
+    "captions": env.int("UPLOAD_MAX_BYTES_CAPTIONS", default=1024**2),
+    "document": env.int("UPLOAD_MAX_BYTES_DOCUMENT", default=500 * 1024**2),
+}
+
+
 # Mail
 MAILERS = {"default": mailer_from(env, VAR, timeout=10)}
 ANYMAIL = anymail_options()
@@ -198,17 +225,36 @@ LINK_LIFETIMES = {
     "login": env.int("LOGIN_LINK_HOURS", default=24) * 3600,
     "set_password": env.int("SET_PASSWORD_LINK_HOURS", default=7 * 24) * 3600,
     "reset": 600,
+    "confirm_email": env.int("CONFIRM_EMAIL_LINK_MINUTES", default=60) * 60,
 }
 SELF_SERVICE_LINK_SECONDS = 600
+# What a session may do besides reading, for so long after a login or a password: take all data, change the address.
+FRESH_LOGIN_SECONDS = 600
 
 
 # The browser
+FRAME_SOURCES = [  # the players of offers.video, and the services of offers.embeds
+    "https://www.youtube-nocookie.com",
+    "https://player.vimeo.com",
+    "https://iframe.mediadelivery.net",
+    "https://player.mediadelivery.net",
+    "https://docs.google.com",
+    "https://*.typeform.com",
+    "https://embed.figma.com",
+    "https://www.canva.com",
+    "https://www.loom.com",
+    "https://w.soundcloud.com",
+    "https://open.spotify.com",
+    "https://codepen.io",
+    "https://view.genially.com",
+]
 SECURE_CSP = {
     "default-src": [CSP.SELF],
     "script-src": [CSP.SELF, CSP.NONCE],
     "style-src": [CSP.SELF, CSP.NONCE],
-    "img-src": [CSP.SELF, "data:", "https:"],  # the school's logo may lie anywhere
-    "frame-src": [CSP.SELF, "https://www.youtube-nocookie.com", "https://player.vimeo.com"],
+    "img-src": [CSP.SELF, "data:", "https:", *origins_of(_uploads)],  # a logo may lie anywhere
+    "media-src": [CSP.SELF, *origins_of(_uploads)],
+    "frame-src": [CSP.SELF, *FRAME_SOURCES],
     "object-src": [CSP.NONE],
     "base-uri": [CSP.NONE],
     "form-action": [CSP.SELF],
@@ -246,7 +292,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(VAR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": _uploads,
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG or TESTING
@@ -254,7 +300,6 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG or TESTING
-MEDIA_ROOT = VAR / "media"
 
 
 # Logs go to stderr; secrets in paths are rubbed out wherever they come from.

@@ -26,6 +26,12 @@ def quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def uploads_of_its_own(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a test uploads is gone with it."""
+    settings.MEDIA_ROOT = tmp_path_factory.getbasetemp() / "media"
+
+
 @pytest.fixture
 def alice(db: None) -> User:
     """Owner of the school."""
