@@ -4,6 +4,7 @@ from django.http import HttpRequest, QueryDict
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import Contact, User
+from accounts.sessions import SessionStore
 from portal.models import School
 
 
@@ -26,6 +27,7 @@ class PortalRequest(HttpRequest):
     """Any request behind our middleware."""
 
     school: School
+    session: SessionStore
     htmx: HtmxDetails
 
 

@@ -17,16 +17,17 @@ from portal.models import School
 
 
 def localize(request: HttpRequest) -> None:
-    """Speak the reader's language (or else the school's) and tell the school's time."""
+    """Speak the reader's language (or else the school's) and tell the school's time.
+
+    To a student, outside the dashboard, times of day are told in the zone of their own choice.
+    """
     school = cast(PortalRequest, request).school
     user = getattr(request, "user", None)
-    own = (
-        (user.language or (user.contact and user.contact.language))
-        if isinstance(user, User)
-        else ""
-    )
+    contact = user.contact if isinstance(user, User) else None
+    own = (user.language or (contact and contact.language)) if isinstance(user, User) else ""
     translation.activate(own or school.language)
-    timezone.activate(school.zone)
+    is_staff_page = request.path.startswith("/dashboard/")
+    timezone.activate(school.zone if contact is None or is_staff_page else contact.zone)
 
 
 class LocaleMiddleware:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 
 from portal import context
+
+PROVED_AT = "proved_at"
 
 
 class SessionStore(DatabaseStore):
@@ -29,15 +34,27 @@ class SessionStore(DatabaseStore):
     def create_model_instance(self, data: dict[str, Any]) -> Any:
         """The row to save: as Django makes it, plus whose it is and where it began."""
         session: Any = super().create_model_instance(data)
-        session.user_id = data.get(SESSION_KEY)
-        if self.row is not None and self.row.pk == session.pk:
-            session.created_at, session.address, session.agent = (
-                self.row.created_at,
-                self.row.address,
-                self.row.agent,
-            )
+        session.user_id = user_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None
+        # Under another key it is the same browser of the same person: its password was changed in it.
+        if self.row and (self.row.pk == session.pk or (user_id and self.row.user_id == user_id)):
+            for noted in ("created_at", "address", "agent", "seen_at"):
+                setattr(session, noted, getattr(self.row, noted))
         else:
             act = context.act()
             session.address = act.address
             session.agent = act.request.headers.get("User-Agent", "")[:300] if act.request else ""
         return session
+
+    def note_use(self, *, at: datetime) -> None:
+        """Write down that it is used, unless that is known to the minute or so."""
+        if self.row is not None:
+            self.row.note_use(at=at)
+
+    def note_proof(self) -> None:
+        """Somebody just proved who they are: they logged in, or gave their password once more."""
+        self[PROVED_AT] = time.time()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether that was a few minutes ago at most."""
+        return time.time() - float(self.get(PROVED_AT, 0)) < settings.FRESH_LOGIN_SECONDS

@@ -11,7 +11,7 @@ from datetime import date
 from email.utils import formataddr
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from anymail.exceptions import AnymailError, AnymailRecipientsRefused
 from django.conf import settings
@@ -22,12 +22,13 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Link, User
+from accounts.models import Contact, Link, User
 from accounts.models.link import Purpose, Section
+from enrollments.access import open_lessons
 from enrollments.expiry import ending
-from enrollments.models import Grant, ImportBatch, RowOutcome
+from enrollments.models import Comment, Grant, ImportBatch, RowOutcome
 from notifications.models import Kind, Message, State
-from offers.models import Offer
+from offers.models import Lesson, Offer
 from offers.models.course import Status as CourseStatus
 from portal import context
 from portal.events import Name
@@ -45,6 +46,12 @@ REASONS = {
     "end_moved": _("the end date moved, or the access was taken or paused first"),
     "link_ended": _("the link was replaced or used before it could be sent"),
     "refused": _("the mail server refused the address"),
+    "comment_gone": _("the comment or the answer was hidden or taken back first"),
+    "lesson_closed": _("the lesson is not open to them any more"),
+    "not_wanted": _("they do not want to be told of answers any more"),
+    "not_reminded": _("they do not want to be reminded"),
+    "address_taken": _("the address belongs to somebody who is blocked"),
+    "erasure_withdrawn": _("they changed their mind before it could be sent"),
 }
 
 
@@ -132,7 +139,8 @@ def compose(message: Message) -> EmailMultiAlternatives:
     school, person = School.current(), message.recipient
     if message.contact and message.contact.is_blocked:
         raise NotNow(State.CANCELED, "blocked")
-    with translation.override(person.language or school.language), timezone.override(school.zone):
+    language = (message.kind not in TO_SCHOOL and person.language) or school.language
+    with translation.override(language), timezone.override(school.zone):
         letter = LETTERS[Kind(message.kind)](message)
         words = {
             "school": school,
@@ -148,7 +156,7 @@ def compose(message: Message) -> EmailMultiAlternatives:
         subject=" ".join(subject.split()),
         body=re.sub(r"\n{3,}", "\n\n", text).strip() + "\n",
         from_email=formataddr((school.name, settings.DEFAULT_FROM_EMAIL)),
-        to=[person.email],
+        to=[message.address or person.email],
         headers={"Message-ID": f"<{message.header_id}@{urlsplit(settings.PORTAL_URL).hostname}>"},
         reply_to=[school.support_email] if school.support_email else None,
     )
@@ -230,6 +238,8 @@ def _reminder(message: Message) -> Letter:
     contact = message.contact
     if contact is None or (login := contact.login) is None:
         raise NotNow(State.CANCELED, "end_moved")
+    if not contact.wants_reminders:
+        raise NotNow(State.CANCELED, "not_reminded")
     last_day = date.fromisoformat(message.data["ends_on"])
     grants = ending().filter(pk__in=message.data["grants"], ends_on=last_day)
     offers = {grant.offer: grant for grant in grants.select_related("offer")}
@@ -250,11 +260,33 @@ def _link(message: Message) -> Letter:
     link = Link.objects.usable().select_related("user").filter(pk=message.data["link"]).first()
     if link is None:
         raise NotNow(State.CANCELED, "link_ended")
-    return Letter(f"link_{link.purpose}", {"link": link})
+    if not link.email:
+        return Letter(f"link_{link.purpose}", {"link": link})
+    # To an address that nobody has confirmed goes no name: it may be a stranger's.
+    words = {"link": link, "person": None}
+    holder = Contact.objects.filter(email=link.email).first()
+    if holder and holder.is_blocked:
+        raise NotNow(State.CANCELED, "address_taken")
+    is_taken = holder is not None or User.objects.filter(email=link.email).exists()
+    return Letter("email_taken" if is_taken else "link_confirm_email", words)
 
 
 def _password_changed(message: Message) -> Letter:
     return Letter("password_changed")
+
+
+def _email_changed(message: Message) -> Letter:
+    """To the old address, in case it was not they who left it."""
+    return Letter("email_changed", {"before": message.address, "after": message.recipient.email})
+
+
+def _erasure_asked(message: Message) -> Letter:
+    """To the school: who wants to be erased, and the way to their page."""
+    contact = message.contact
+    if contact is None or contact.erasure_asked_at is None:
+        raise NotNow(State.CANCELED, "erasure_withdrawn")
+    url = settings.PORTAL_URL + reverse("portal:contact_detail", args=[contact.pk])
+    return Letter("erasure_asked", {"contact": contact, "url": url, "person": None})
 
 
 def _import_finished(message: Message) -> Letter:
@@ -272,10 +304,40 @@ def _import_finished(message: Message) -> Letter:
     )
 
 
+def _reply(message: Message) -> Letter:
+    """Who answered what they wrote, in which words, and the way there."""
+    contact = message.contact
+    answers = Comment.objects.visible().signed().select_related("parent", "lesson__module__course")
+    comment = answers.filter(pk=message.data["comment"]).first()
+    if comment is None or comment.parent is None or not comment.parent.is_visible:
+        raise NotNow(State.CANCELED, "comment_gone")
+    if contact is None or (login := contact.login) is None or not contact.wants_replies:
+        raise NotNow(State.CANCELED, "not_wanted")
+    lesson = comment.lesson
+    if not open_lessons(contact, among=Lesson.objects.filter(pk=lesson.pk)).exists():
+        raise NotNow(State.CANCELED, "lesson_closed")
+    path = reverse("enrollments:comment_list", args=[lesson.module.course.slug, lesson.pk])
+    path += f"?thread={comment.parent_id}#comment-{comment.pk}"
+    words: dict[str, Any] = {
+        "comment": comment,
+        "lesson": lesson,
+        "url": settings.PORTAL_URL + path,
+    }
+    if not login.is_staff:
+        link = link_inside(message, login, Purpose.LOGIN, Section.COURSES)
+        words |= {"login_link": link, "url": f"{link.url}?{urlencode({'next': path})}"}
+    return Letter("reply", words)
+
+
 LETTERS: dict[Kind, Callable[[Message], Letter]] = {
     Kind.ACCESS: _access,
     Kind.REMINDER: _reminder,
     Kind.LINK: _link,
     Kind.PASSWORD_CHANGED: _password_changed,
     Kind.IMPORT_FINISHED: _import_finished,
+    Kind.REPLY: _reply,
+    Kind.EMAIL_CHANGED: _email_changed,
+    Kind.ERASURE_ASKED: _erasure_asked,
 }
+# What is about a student, and read by the school.
+TO_SCHOOL = {Kind.ERASURE_ASKED}

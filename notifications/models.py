@@ -31,6 +31,9 @@ class Kind(models.TextChoices):
     PASSWORD_CHANGED = "password_changed", _("Password changed")
     REMINDER = "reminder", _("Access ends soon")
     IMPORT_FINISHED = "import_finished", _("Import finished")
+    REPLY = "reply", _("Answer to a comment")
+    EMAIL_CHANGED = "email_changed", _("E-mail address changed")
+    ERASURE_ASKED = "erasure_asked", _("Erasure asked for")
 
 
 class Message(Waiting):
@@ -50,7 +53,8 @@ class Message(Waiting):
     reason = models.CharField(max_length=40, blank=True)  # one of mail.REASONS
 
     header_id = models.UUIDField(default=uuid.uuid4)  # of the Message-ID: the same on every attempt
-    address = models.EmailField(blank=True)  # where it went
+    # Where it went; until then, where it is to go if not to the recipient's own address.
+    address = models.EmailField(blank=True)
     subject = models.CharField(max_length=300, blank=True)
     body = models.TextField(blank=True)  # the plain text as sent, its links rubbed out
     sent_at = models.DateTimeField(null=True)

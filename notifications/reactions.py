@@ -10,9 +10,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F
 from django.utils.timezone import now
 
-from accounts.models import Contact
+from accounts.models import Contact, User
+from enrollments.models import Comment
 from notifications.mail import held_back, queue_mail
 from notifications.models import Kind, Message, State
 from offers.models import Offer
@@ -72,6 +74,7 @@ def queue_link_mail(events: list[Event]) -> None:
             user_id=None if event.contact_id else event.data["user"],
             cause=event.cause,
             data={"link": event.data["link"]},
+            address=event.data.get("email", ""),
             priority=0,
         )
         for event in events
@@ -92,6 +95,41 @@ def queue_password_notice(events: list[Event]) -> None:
         )
         for event in events
         if not event.data["first"]
+    )
+
+
+def queue_address_notice(events: list[Event]) -> None:
+    """Whoever has a login is told at the old address that there is a new one, whoever changed it."""
+    moved = [event.contact_id for event in events]
+    with_login = set(User.objects.filter(contact__in=moved).values_list("contact", flat=True))
+    queue_mail(
+        Message(
+            key=f"email_changed:{event.pk}",
+            kind=Kind.EMAIL_CHANGED,
+            contact_id=event.contact_id,
+            cause=event.cause,
+            address=event.data["before"],
+            priority=0,
+        )
+        for event in events
+        if event.contact_id in with_login
+    )
+
+
+def queue_erasure_mail(events: list[Event]) -> None:
+    """The school's own address hears of who wants to be erased: once a day of each, whatever they press."""
+    school = School.current()
+    if not school.support_email:
+        return
+    queue_mail(
+        Message(
+            key=f"erasure_asked:{event.contact_id}:{school.today().isoformat()}",
+            kind=Kind.ERASURE_ASKED,
+            contact_id=event.contact_id,
+            cause=event.cause,
+            address=school.support_email,
+        )
+        for event in events
     )
 
 
@@ -129,13 +167,40 @@ def queue_import_mail(events: list[Event]) -> None:
     )
 
 
+def queue_reply_notice(events: list[Event]) -> None:
+    """Who wrote a comment is told of an answer to it, unless it is their own or they do not want to hear of it.
+
+    Students only: staff have a page of all comments.
+    """
+    answered = Comment.objects.filter(
+        pk__in=[event.data["comment"] for event in events if event.data["parent"]],
+        parent__contact__wants_replies=True,
+    ).exclude(author=F("parent__author"))
+    told = dict(answered.values_list("pk", "parent__contact"))
+    queue_mail(
+        Message(
+            key=f"reply:{event.data['comment']}",
+            kind=Kind.REPLY,
+            contact_id=told[event.data["comment"]],
+            cause=event.cause,
+            data={"comment": event.data["comment"]},
+            priority=8,
+        )
+        for event in events
+        if event.data["comment"] in told
+    )
+
+
 REACTIONS: dict[Name, list[Callable[[list[Event]], None]]] = {
     Name.OFFER_GRANTED: [queue_access_mail],
     Name.OFFER_COURSE_ADDED: [enroll_holders],
     Name.MAGIC_LINK_CREATED: [queue_link_mail],
     Name.PASSWORD_CHANGED: [queue_password_notice],
+    Name.CONTACT_EMAIL_CHANGED: [queue_address_notice],
+    Name.CONTACT_ERASURE_ASKED: [queue_erasure_mail],
     Name.SETTINGS_CHANGED: [move_ends],
     Name.IMPORT_FINISHED: [queue_import_mail],
+    Name.COMMENT_CREATED: [queue_reply_notice],
 }
 
 

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
+from zoneinfo import ZoneInfo
 
 from allauth.account.models import EmailAddress
 from django.contrib.postgres.indexes import GinIndex
@@ -16,7 +17,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from portal.events import Name, record, record_many
-from portal.models import File, validate_zone
+from portal.models import File, School, validate_zone
 
 if TYPE_CHECKING:
     from accounts.models.user import User
@@ -189,6 +190,21 @@ class Contact(models.Model):
             GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="contact_search"),
             models.Index(fields=["search_text", "id"], name="contact_by_name"),
             models.Index(LAST_ACCESS, "id", name="contact_by_last_access"),
+            # The few of a portal status: blocked; and neither blocked nor invited nor joined.
+            models.Index(
+                fields=["id"], condition=Q(blocked_at__isnull=False), name="contact_blocked"
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(archived_at=None, blocked_at=None, joined_at=None, invited_at=None),
+                name="contact_not_invited",
+            ),
+            # The few who wait for a decision.
+            models.Index(
+                fields=["id"],
+                condition=Q(erasure_asked_at__isnull=False),
+                name="contact_erasure_asked",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -203,6 +219,11 @@ class Contact(models.Model):
         return self.blocked_at is not None
 
     @property
+    def zone(self) -> ZoneInfo:
+        """In which they read times of day. Days are the school's, whatever the zone of their reader."""
+        return ZoneInfo(self.time_zone) if self.time_zone else School.current().zone
+
+    @property
     def login(self) -> User | None:
         """The login of this person, if there is one yet."""
         return getattr(self, "user", None)
@@ -215,7 +236,7 @@ class Contact(models.Model):
         )
 
     @transaction.atomic
-    def change(self, **fields: str | datetime | None) -> None:
+    def change(self, **fields: str | bool | datetime | File | None) -> None:
         """Edit registration data and record `contact.updated` with the names of what differs."""
         changed = [name for name, value in fields.items() if getattr(self, name) != value]
         if changed:
@@ -231,7 +252,8 @@ class Contact(models.Model):
         The old address is worth nothing any more: sessions and open links end, and credentials
         that went there may be sent again. Raises IntegrityError if somebody has the address.
         """
-        email, before = normalize_email(email), self.email
+        mine = Contact.objects.select_for_update(no_key=True).filter(pk=self.pk)
+        email, before = normalize_email(email), mine.values_list("email", flat=True).get()
         if email == before:
             return
         self.email = email
@@ -278,6 +300,21 @@ class Contact(models.Model):
             record(Name.CONTACT_UNBLOCKED, contact=self)
         self.refresh_from_db(fields=["blocked_at", "block_reason"])
         return bool(unblocked)
+
+    @transaction.atomic
+    def ask_erasure(self) -> None:
+        """Note that they want to be erased, which staff decide about. Asking twice is asking once."""
+        if Contact.objects.filter(pk=self.pk, erasure_asked_at=None).update(erasure_asked_at=now()):
+            record(Name.CONTACT_ERASURE_ASKED, contact=self)
+        self.refresh_from_db(fields=["erasure_asked_at"])
+
+    @transaction.atomic
+    def withdraw_erasure(self) -> None:
+        """They want to stay after all. Twice is harmless."""
+        asked = Contact.objects.filter(pk=self.pk, erasure_asked_at__isnull=False)
+        if asked.update(erasure_asked_at=None):
+            record(Name.CONTACT_ERASURE_WITHDRAWN, contact=self)
+        self.refresh_from_db(fields=["erasure_asked_at"])
 
     @transaction.atomic
     def join(self) -> None:

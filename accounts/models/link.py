@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models.contact import Contact
 from accounts.models.user import User
 from portal import context
 from portal.events import Name, record
@@ -53,6 +54,10 @@ class LinkQuerySet(models.QuerySet["Link"]):
         """open(), and not expired. One table only: see consume()."""
         return self.open().filter(expires_at__gt=now())
 
+    def revoke(self) -> None:
+        """Make those that are open worthless."""
+        self.open().update(revoked_at=now())
+
     def by_token(self, token: str) -> Self:
         """The link whose token this is, in whatever state."""
         return self.filter(digest=digest(token))
@@ -67,18 +72,21 @@ class LinkQuerySet(models.QuerySet["Link"]):
         delivery: str,
         key: str | None = None,
         self_service: bool = False,
+        email: str = "",
     ) -> Link:
         """Make a link and record `magic_link.created`; with a `key` asked for before, return that link.
 
         `delivery` is "mail" (a mail of its own follows), "inside" (of a mail that is being
         written) or "copy". A self-service link supersedes the older self-service ones of its purpose.
+        `email` is the new address to be confirmed; the mail goes there.
         """
         if self_service:
             older = self.filter(user=user, purpose=purpose, is_self_service=True)
             older.open().update(superseded_at=now())
         nonce = secrets.token_bytes(16)
-        lifetimes = settings.LINK_LIFETIMES
-        seconds = settings.SELF_SERVICE_LINK_SECONDS if self_service else lifetimes[purpose]
+        seconds = settings.LINK_LIFETIMES[purpose]
+        if self_service and purpose != Purpose.CONFIRM_EMAIL:
+            seconds = settings.SELF_SERVICE_LINK_SECONDS
         fields = {
             "user": user,
             "purpose": purpose,
@@ -86,6 +94,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
             "nonce": nonce,
             "digest": digest(derive(nonce)),
             "is_self_service": self_service,
+            "email": email,
             "delivery": delivery,
             "created_by": context.actor(),
             "expires_at": now() + timedelta(seconds=seconds),
@@ -104,20 +113,31 @@ class LinkQuerySet(models.QuerySet["Link"]):
             purpose=purpose.value,
             section=section.value,
             delivery=delivery,
+            **({"email": email} if email else {}),
         )
         return link
 
-    def mail_to(self, user: User, *, purpose: Purpose, section: Section = Section.HOME) -> None:
+    def mail_to(
+        self, user: User, *, purpose: Purpose, section: Section = Section.HOME, email: str = ""
+    ) -> bool:
         """Mail `user` a link they asked for themselves, unless they asked too often or may not come in.
 
-        Whoever asks learns nothing from it: the mail goes to the user's address alone.
+        Whoever asks learns nothing from it: the mail goes to the user's address alone, or to the
+        new one they want to confirm. Returns whether it goes out, which only they may be told.
         """
         hour = now() - timedelta(hours=1)
         asked = self.filter(user=user, is_self_service=True, created_at__gt=hour).count()
-        if asked < MAX_ASKED and not user.is_blocked and user.may_use(purpose):
-            self.request(
-                user=user, purpose=purpose, section=section, delivery="mail", self_service=True
-            )
+        if asked >= MAX_ASKED or user.is_blocked or not user.may_use(purpose):
+            return False
+        self.request(
+            user=user,
+            purpose=purpose,
+            section=section,
+            delivery="mail",
+            self_service=True,
+            email=email,
+        )
+        return True
 
     @transaction.atomic
     def consume(self, token: str) -> Link | None:
@@ -132,6 +152,22 @@ class LinkQuerySet(models.QuerySet["Link"]):
         if link.user.is_blocked or not link.user.may_use(link.purpose):
             return None
         record(Name.MAGIC_LINK_USED, contact=link.user.contact, link=link.pk, purpose=link.purpose)
+        return link
+
+    @transaction.atomic
+    def confirm_email(self, token: str) -> Link | None:
+        """Spend `token` and give its owner the address it was mailed to; None as for consume().
+
+        Raises IntegrityError if somebody else has the address by now, and then nothing is spent.
+        """
+        mine = self.by_token(token).filter(purpose=Purpose.CONFIRM_EMAIL)
+        # The contact first, then its links, as everybody locks them who ends links.
+        owner = Contact.objects.filter(pk__in=mine.values("user__contact"))
+        contact = owner.select_for_update(no_key=True).first()
+        link = self.consume(token) if contact else None
+        if link is None or link.user.contact is None:
+            return None
+        link.user.contact.change_email(link.email)
         return link
 
 
@@ -208,11 +244,17 @@ class Link(models.Model):
         """Remember the first look at it. Looking spends nothing."""
         Link.objects.filter(pk=self.pk, opened_at=None).update(opened_at=now())
 
+    @property
+    def is_renewable(self) -> bool:
+        """Whether its holder may ask for a fresh one: not for an address, which only its owner may choose."""
+        return self.purpose != Purpose.CONFIRM_EMAIL
+
     def renew(self) -> None:
         """Mail its owner a fresh one of the same purpose, whatever became of this one."""
-        Link.objects.mail_to(
-            self.user, purpose=Purpose(self.purpose), section=Section(self.section)
-        )
+        if self.is_renewable:
+            Link.objects.mail_to(
+                self.user, purpose=Purpose(self.purpose), section=Section(self.section)
+            )
 
     class Meta:
         constraints = [

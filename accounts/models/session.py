@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
 
+from accounts import browsers
 from accounts.models.user import User
+
+USE = timedelta(minutes=5)  # the last use is written at most this often
 
 
 class Session(AbstractBaseSession):
@@ -16,6 +22,7 @@ class Session(AbstractBaseSession):
     created_at = models.DateTimeField(default=now)
     address = models.GenericIPAddressField(null=True)
     agent = models.CharField(max_length=300, blank=True)
+    seen_at = models.DateTimeField(null=True)  # last used in the portal; None: since it began
 
     @classmethod
     def get_session_store_class(cls) -> type:
@@ -23,3 +30,25 @@ class Session(AbstractBaseSession):
         from accounts.sessions import SessionStore
 
         return SessionStore
+
+    @property
+    def handle(self) -> str:
+        """What a page may call it: the key itself would let its reader in."""
+        return salted_hmac("accounts.Session", self.session_key, algorithm="sha256").hexdigest()[
+            :32
+        ]
+
+    @property
+    def browser(self) -> str:
+        """The browser in words."""
+        return browsers.say(self.agent)
+
+    @property
+    def used_at(self) -> datetime:
+        """When it was last used, to a few minutes."""
+        return self.seen_at or self.created_at
+
+    def note_use(self, *, at: datetime) -> None:
+        """Write down that it is used, unless that is known to the minute or so."""
+        if at - self.used_at > USE:
+            Session.objects.filter(pk=self.pk).update(seen_at=at)

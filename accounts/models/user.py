@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
@@ -16,6 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models.contact import Contact, normalize_email
 from portal.events import Name, record
 
+if TYPE_CHECKING:
+    from accounts.models.session import Session
+
 
 class Role(models.TextChoices):
     """What a member of staff is to the school; a student has none."""
@@ -26,13 +29,20 @@ class Role(models.TextChoices):
     MODERATOR = "moderator", _("Moderator")
 
 
-_SUPPORT = {"view_contacts", "manage_contacts", "manage_access", "view_messages", "export"}
+_MODERATOR = {"moderate"}
+_SUPPORT = _MODERATOR | {
+    "view_contacts",
+    "manage_contacts",
+    "manage_access",
+    "view_messages",
+    "export",
+}
 _ADMIN = _SUPPORT | {"manage_content", "view_audit"}
 PERMISSIONS: dict[str, set[str]] = {
     Role.OWNER: _ADMIN | {"manage_settings"},
     Role.ADMIN: _ADMIN,
     Role.SUPPORT: _SUPPORT,
-    Role.MODERATOR: set(),
+    Role.MODERATOR: _MODERATOR,
 }
 
 
@@ -170,12 +180,17 @@ class User(AbstractBaseUser):
         value = f"{self.auth_epoch}:{self.password}"
         return salted_hmac("accounts.User", value, secret=secret, algorithm="sha256").hexdigest()
 
+    def live_sessions(self) -> models.QuerySet[Session]:
+        """The browsers they are logged in with."""
+        return self.sessions.filter(expire_date__gt=now())
+
     @transaction.atomic
     def end_access(self) -> None:
         """Log this person out everywhere and make their open links worthless."""
         User.objects.filter(pk=self.pk).update(auth_epoch=F("auth_epoch") + 1)
         self.refresh_from_db(fields=["auth_epoch"])
         self.links.open().update(superseded_at=now())
+        self.sessions.all().delete()  # worthless by now; nobody should see them in a list
 
     @transaction.atomic
     def change_password(self, password: str) -> None:

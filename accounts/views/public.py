@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account.utils import perform_login
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -34,6 +40,8 @@ def link_consume(request: HttpRequest, token: str) -> HttpResponse:
     found = Link.objects.usable().by_token(token).select_related("user__contact").first()
     if found is None or found.user.is_blocked:
         return _gone(request, token)
+    if found.email:
+        return _confirm_email(request, found)
     form = None
     if found.asks_password:
         form = NewPasswordForm(posted(request), user=found.user)
@@ -55,7 +63,7 @@ def _enter(request: HttpRequest, link: Link) -> HttpResponse:
     Nothing of a session that was open in this browser, somebody else's maybe, stays.
     """
     request.session.flush()
-    target = reverse(SECTIONS[Section(link.section)])
+    target = _wanted(request) or reverse(SECTIONS[Section(link.section)])
     if link.user.is_staff:
         target = reverse("portal:dashboard")
     response: HttpResponse = perform_login(
@@ -64,8 +72,41 @@ def _enter(request: HttpRequest, link: Link) -> HttpResponse:
     return response
 
 
+def _wanted(request: HttpRequest) -> str:
+    """The page of the portal a mail leads to within the section, if its address names one."""
+    page = request.GET.get("next", "")
+    return page if url_has_allowed_host_and_scheme(page, allowed_hosts=None) else ""
+
+
+def _confirm_email(request: HttpRequest, link: Link) -> HttpResponse:
+    """GET shows the new address and a button; POST makes it theirs, which logs them out everywhere but here.
+
+    Nobody is logged in by it: whoever mistyped their address does not open the portal to a stranger.
+    """
+    context: dict[str, Any] = {"link": link}
+    template = "accounts/public/email_confirm.html"
+    if request.method != "POST":
+        link.note_opened()
+        return _unreferred(render(request, template, context))
+    try:
+        spent = Link.objects.confirm_email(link.token)
+    except IntegrityError:
+        context["is_taken"] = True
+        return _unreferred(render(request, template, context, status=409))
+    if spent is None:
+        return _gone(request, link.token)
+    if request.user.pk == spent.user_id:
+        update_session_auth_hash(request, spent.user)
+        messages.success(request, _("%(email)s is your address now.") % {"email": spent.email})
+        return redirect("accounts:session_list")
+    context["is_done"] = True
+    return _unreferred(render(request, template, context))
+
+
 def _gone(request: HttpRequest, token: str) -> HttpResponse:
-    context = {"link": None, "token": token}
+    known = Link.objects.by_token(token).first()
+    may_renew = known is None or known.is_renewable
+    context = {"link": None, "token": token, "may_renew": may_renew}
     return _unreferred(render(request, "accounts/public/link_consume.html", context, status=410))
 
 

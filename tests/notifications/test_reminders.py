@@ -211,6 +211,27 @@ def test_what_changes_before_it_is_sent_stops_the_mail(
     assert "the end date moved" in page
 
 
+def test_who_wants_no_reminders_gets_none_and_staff_see_why(
+    alice, bob, charlie, bread, on, login, mailoutbox
+):
+    for contact in (bob, charlie):
+        make.grant(contact=contact, offer=bread, ends_on=LAST)
+    login(bob).post("/profile/notifications/", {"wants_replies": "on"})
+    on("06-23")
+    assert [mail.to for mail in mailoutbox] == [["charlie@example.com"]]
+    message = Message.objects.get(contact=bob)
+    assert (message.state, message.reason) == (State.CANCELED, "not_reminded")
+    page = login(alice).get("/dashboard/messages/").content.decode()
+    assert "they do not want to be reminded" in page
+
+
+def test_mails_about_access_come_whatever_they_want(bob, bread, login, committed, mailoutbox):
+    login(bob).post("/profile/notifications/", {})
+    with committed():
+        make.grant(contact=bob, offer=bread, notify=True)
+    assert [mail.to for mail in mailoutbox] == [["bob@example.com"]]
+
+
 def test_one_offer_that_is_extended_leaves_the_others_in_the_mail(
     bob, bread, on, committed, mailoutbox
 ):

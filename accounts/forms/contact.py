@@ -1,17 +1,11 @@
-"""What may be asked about people, and what is valid."""
+"""What staff may ask about a contact: registration data, tags, notes, why somebody is blocked."""
 
 from __future__ import annotations
 
-import uuid
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django import forms
-from django.conf import settings
-from django.contrib.auth.password_validation import (
-    password_validators_help_text_html,
-    validate_password,
-)
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import QueryDict
@@ -19,20 +13,9 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import Contact, Link, Note, Segment, Tag, User
+from accounts.forms.profile import CONSENTS, consents, language_field
+from accounts.models import Contact, Note, Segment, Tag, User
 from accounts.models.contact import normalize_email
-from accounts.models.link import Purpose, Section
-
-
-def language_field() -> forms.ChoiceField:
-    """The language somebody reads; blank follows the school."""
-    school = ("", gettext_lazy("As the school"))
-    return forms.ChoiceField(
-        label=gettext_lazy("Language"), required=False, choices=[school, *settings.LANGUAGES]
-    )
-
-
-CONSENTS = ("newsletter", "promotions")
 
 
 class ContactForm(forms.ModelForm[Contact]):
@@ -101,17 +84,9 @@ class ContactForm(forms.ModelForm[Contact]):
             contact.change_email(fields.pop("email"))
         else:
             contact = Contact.objects.add(email=fields.pop("email"), name=fields.pop("name"))
-        contact.change(**fields, **self._consents(contact))
+        contact.change(**fields, **consents(contact, self.cleaned_data))
         contact.tag(self.cleaned_data["tag_names"])
         return contact
-
-    def _consents(self, contact: Contact) -> dict[str, datetime | None]:
-        """Since when they agree: as it was, from now on, or no more."""
-        found = {}
-        for consent in CONSENTS:
-            since = getattr(contact, f"{consent}_at")
-            found[f"{consent}_at"] = (since or now()) if self.cleaned_data[consent] else None
-        return found
 
 
 class TagForm(forms.Form):
@@ -183,96 +158,3 @@ class BlockForm(forms.Form):
         help_text=gettext_lazy("Only staff see it."),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-
-
-class LinkForm(forms.Form):
-    """A link by mail: to log in and reach a section, or to choose a new password."""
-
-    section = forms.ChoiceField(label=gettext_lazy("Leads to"), choices=Section)
-    purpose = forms.TypedChoiceField(
-        choices=[(each.value, each.label) for each in (Purpose.LOGIN, Purpose.RESET)],
-        coerce=Purpose,
-        required=False,
-        empty_value=Purpose.LOGIN,
-        widget=forms.HiddenInput,  # which button was pressed
-    )
-    # Drawn anew for each page that shows the form: a double click sends one mail.
-    once = forms.CharField(
-        required=False,
-        max_length=40,
-        widget=forms.HiddenInput,
-        initial=lambda: uuid.uuid4().hex,
-    )
-
-    def key(self, contact: Contact) -> str | None:
-        """What makes asking twice harmless; None for a form without `once`."""
-        once, purpose = self.cleaned_data["once"], self.cleaned_data["purpose"]
-        return f"staff:{once}:{contact.pk}:{purpose}" if once else None
-
-
-class NewPasswordForm(forms.Form):
-    """A password of one's own choice, once: it is shown while typed, not typed twice."""
-
-    password = forms.CharField(
-        label=gettext_lazy("New password"),
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=password_validators_help_text_html,
-    )
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.user = user
-
-    def clean_password(self) -> str:
-        password: str = self.cleaned_data["password"]
-        validate_password(password, self.user)
-        return password
-
-
-class ResetForm(forms.Form):
-    """The address of somebody who lost their password."""
-
-    email = forms.EmailField(
-        label=gettext_lazy("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "email"})
-    )
-
-    def save(self) -> None:
-        """Mail a link to whoever has this address; for an unknown one nothing happens, and looks the same."""
-        email = normalize_email(self.cleaned_data["email"])
-        if user := User.objects.select_related("contact").filter(email=email).first():
-            Link.objects.mail_to(user, purpose=Purpose.RESET)
-
-
-class StaffProfileForm(forms.ModelForm[User]):
-    """What members of staff may change about themselves."""
-
-    class Meta:
-        model = User
-        fields: ClassVar[list[str]] = ["name", "language"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["language"] = language_field()
-        self.fields["language"].initial = self.instance.language
-
-    def save(self, commit: bool = True) -> User:
-        """Write the two fields alone."""
-        self.instance.save(update_fields=self._meta.fields)
-        return self.instance
-
-
-class ProfileForm(forms.ModelForm[Contact]):
-    """What people may change about themselves."""
-
-    class Meta:
-        model = Contact
-        fields: ClassVar[list[str]] = ["name", "language"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["language"] = language_field()
-
-    def save(self, commit: bool = True) -> Contact:
-        contact = Contact.objects.get(pk=self.instance.pk)
-        contact.change(**{name: self.cleaned_data[name] for name in self.Meta.fields})
-        return contact

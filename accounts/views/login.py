@@ -1,0 +1,96 @@
+"""How people get in: their address, and the browsers they are logged in with."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from accounts.decorators import fresh_login_required, student_required
+from accounts.forms import EmailForm
+from accounts.http import StudentRequest, posted
+from accounts.models import Link
+from accounts.models.link import Purpose, Section
+
+SHOWN = 50  # sessions; who has more ends them all
+
+
+@student_required
+def session_list(request: StudentRequest) -> HttpResponse:
+    """The address and the password; every browser they are logged in with, this one first."""
+    here = request.session.session_key
+    sessions = list(request.user.live_sessions().order_by("-created_at")[:SHOWN])
+    waiting = request.user.links.usable().filter(purpose=Purpose.CONFIRM_EMAIL)
+    context = {
+        "here": next((each for each in sessions if each.pk == here), None),
+        "elsewhere": [each for each in sessions if each.pk != here],
+        "waiting": waiting.order_by("-pk").first(),
+    }
+    return render(request, "accounts/student/session_list.html", context)
+
+
+@require_POST
+@student_required
+def session_end(request: StudentRequest, handle: str) -> HttpResponse:
+    """Log one other browser of theirs out. This one is logged out by “Log out”."""
+    others = request.user.live_sessions().exclude(pk=request.session.session_key)
+    session = next((each for each in others if each.handle == handle), None)
+    if session is None:
+        raise Http404
+    session.delete()
+    messages.success(request, _("%(browser)s is logged out.") % {"browser": session.browser})
+    return redirect("accounts:session_list")
+
+
+@require_POST
+@student_required
+def session_end_all(request: StudentRequest) -> HttpResponse:
+    """Log every other browser out, and make every link worthless that was mailed and not used."""
+    request.user.end_access()
+    update_session_auth_hash(request, request.user)
+    messages.success(request, _("You are logged in here, and nowhere else."))
+    return redirect("accounts:session_list")
+
+
+@student_required
+@fresh_login_required
+def email_change(request: StudentRequest) -> HttpResponse:
+    """Ask for another address, which gets a mail that confirms it. Until then nothing changes.
+
+    The answer is the same whether the address is free or somebody's: only its owner is told.
+    """
+    if request.user.is_staff:
+        raise PermissionDenied  # their address opens the dashboard: the page before says whom to ask
+    status, form = 200, EmailForm(posted(request), user=request.user)
+    if form.is_valid():
+        if form.save():
+            text = _("A mail is on its way to %(email)s. Open it and confirm the address.")
+            messages.success(request, text % {"email": form.cleaned_data["email"]})
+            return redirect("accounts:session_list")
+        form.add_error(None, _("You asked for many links within an hour. Please try again later."))
+        status = 429
+    return render(request, "accounts/student/email_change.html", {"form": form}, status=status)
+
+
+@require_POST
+@student_required
+def email_cancel(request: StudentRequest) -> HttpResponse:
+    """Keep the address: the link that would confirm another one is worthless from now on."""
+    request.user.links.filter(purpose=Purpose.CONFIRM_EMAIL).revoke()
+    messages.success(request, _("Your address stays as it is."))
+    return redirect("accounts:session_list")
+
+
+@student_required
+def login_renew(request: StudentRequest) -> HttpResponse:
+    """For who has no password and is asked whether it is them: log in once more, by a link from their mailbox."""
+    is_sent = None
+    if request.method == "POST":
+        is_sent = Link.objects.mail_to(request.user, purpose=Purpose.LOGIN, section=Section.PROFILE)
+    context = {"is_sent": is_sent}
+    status = 429 if is_sent is False else 200
+    return render(request, "accounts/student/login_renew.html", context, status=status)
