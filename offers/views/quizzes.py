@@ -1,0 +1,104 @@
+"""Staff pages of a quiz: when it is passed, and its questions."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from accounts.decorators import staff_required
+from accounts.http import StaffRequest, posted
+from offers.forms.quiz import QuestionForm, QuizForm
+from offers.models import Lesson, LessonKind, Question, Quiz
+
+
+@staff_required("manage_content")
+def quiz_update(request: StaffRequest, pk: int) -> HttpResponse:
+    """The quiz of the lesson `pk`: its rules and its questions."""
+    lesson = get_object_or_404(
+        Lesson.objects.select_related("module__course"), pk=pk, kind=LessonKind.QUIZ
+    )
+    quiz, _is_new = Quiz.objects.get_or_create(lesson=lesson)
+    form = QuizForm(posted(request), instance=quiz)
+    if form.is_valid():
+        form.save()
+        messages.success(request, _("Saved."))
+        return redirect("offers:quiz_update", pk)
+    context = {
+        "form": form,
+        "lesson": lesson,
+        "course": lesson.module.course,
+        "questions": quiz.questions.prefetch_related("choices"),
+    }
+    return render(request, "offers/dashboard/quiz_form.html", context)
+
+
+@staff_required("manage_content")
+def question_create(request: StaffRequest, lesson_pk: int) -> HttpResponse:
+    """A new question at the end of a quiz."""
+    quiz = get_object_or_404(
+        Quiz.objects.select_related("lesson__module__course"), lesson=lesson_pk
+    )
+    form = QuestionForm(posted(request), quiz=quiz)
+    if form.is_valid():
+        form.save()
+        messages.success(request, _("Saved."))
+        again = "another" in request.POST
+        return redirect("offers:question_create" if again else "offers:quiz_update", lesson_pk)
+    context = {"form": form, "lesson": quiz.lesson, "course": quiz.lesson.module.course}
+    return render(request, "offers/dashboard/question_form.html", context)
+
+
+def _question(pk: int) -> Question:
+    found = Question.objects.select_related("quiz__lesson__module__course")
+    return get_object_or_404(found, pk=pk)
+
+
+@staff_required("manage_content")
+def question_update(request: StaffRequest, pk: int) -> HttpResponse:
+    """One question and its answers. What was handed in before stays as it was graded."""
+    question = _question(pk)
+    form = QuestionForm(posted(request), instance=question, quiz=question.quiz)
+    lesson = question.quiz.lesson
+    if form.is_valid():
+        form.save()
+        messages.success(request, _("Saved."))
+        return redirect("offers:quiz_update", lesson.pk)
+    context = {
+        "form": form,
+        "question": question,
+        "lesson": lesson,
+        "course": lesson.module.course,
+    }
+    return render(request, "offers/dashboard/question_form.html", context)
+
+
+@require_POST
+@staff_required("manage_content")
+def question_delete(request: StaffRequest, pk: int) -> HttpResponse:
+    """Take a question out. What was handed in before stays as it was graded."""
+    question = _question(pk)
+    question.delete()
+    messages.success(request, _("The question is deleted."))
+    return redirect("offers:quiz_update", question.quiz.lesson_id)
+
+
+@require_POST
+@staff_required("manage_content")
+@transaction.atomic
+def question_move(request: StaffRequest, pk: int) -> HttpResponse:
+    """One place up, or with `down` one place down. At the edge nothing happens."""
+    question = _question(pk)
+    quiz = Quiz.objects.select_for_update().get(pk=question.quiz_id)
+    order = list(quiz.questions.all())
+    here = order.index(question)
+    there = here + (1 if "down" in request.POST else -1)
+    if 0 <= there < len(order):
+        order[here], order[there] = order[there], order[here]
+    for position, moved in enumerate(order, start=1):
+        moved.position = position
+    Question.objects.bulk_update(order, ["position"])
+    return redirect("offers:quiz_update", quiz.lesson_id)

@@ -1,0 +1,308 @@
+"""A quiz: answered by the student, graded at once, read by staff."""
+
+from __future__ import annotations
+
+import re
+
+import make
+import pytest
+from django.urls import reverse
+
+from accounts.models import Role
+from enrollments.models import Enrollment, QuizAttempt
+from offers.models import Choice, Question
+from portal.models import Event
+
+
+@pytest.fixture
+def quiz(bob, school):
+    """Ten questions in a course that Bob may open; seven right ones pass."""
+    course = make.course(lessons=0)
+    made = make.quiz(course, *(f"Question {n}?" for n in range(10)))
+    make.grant(contact=bob, offer=make.offer(courses=[course]))
+    return made
+
+
+def address(quiz, *more):
+    lesson = quiz.lesson
+    name = "quiz_result" if more else "quiz_take"
+    return reverse(f"enrollments:{name}", args=[lesson.module.course.slug, lesson.pk, *more])
+
+
+def answers(quiz, *, right, number=1):
+    """What the form sends: the first `right` questions answered with Yes, the others with No."""
+    sent = {"number": number}
+    for place, question in enumerate(quiz.questions.all()):
+        word = "Yes" if place < right else "No"
+        sent[f"q{question.pk}"] = question.choices.get(text=word).pk
+    return sent
+
+
+def events(name):
+    return Event.objects.filter(name=name).count()
+
+
+def test_passing_completes_the_lesson_and_the_course(login, bob, quiz):
+    browser = login(bob)
+    answer = browser.post(address(quiz), answers(quiz, right=7))
+    assert answer["Location"] == address(quiz, 1)
+    page = browser.get(answer["Location"]).content.decode()
+    assert "Passed. 7 of 10 right: 70%." in " ".join(page.split())
+    enrollment = Enrollment.objects.get()
+    assert enrollment.progress.done().get().lesson == quiz.lesson
+    assert enrollment.completed_at is not None
+    assert [events(n) for n in ("quiz.submitted", "lesson.completed", "course.completed")] == [
+        1,
+        1,
+        1,
+    ]
+
+
+def test_six_right_answers_of_ten_do_not_pass_seventy_percent(login, bob, quiz):
+    browser = login(bob)
+    browser.post(address(quiz), answers(quiz, right=6))
+    assert not QuizAttempt.objects.get().passed
+    assert not Enrollment.objects.get().progress.done().exists()
+    assert "Not passed: 70% are needed." in browser.get(address(quiz, 1)).content.decode()
+
+
+def test_a_quiz_without_questions_is_passed_by_nobody(login, bob, quiz):
+    Question.objects.all().delete()
+    browser = login(bob)
+    assert "being prepared" in browser.get(address(quiz)).content.decode()
+    browser.post(address(quiz), {"number": 1})
+    assert not QuizAttempt.objects.exists()
+
+
+def test_handing_in_twice_is_one_attempt_and_the_first_answer_counts(login, bob, quiz):
+    browser = login(bob)
+    browser.post(address(quiz), answers(quiz, right=3))
+    answer = browser.post(address(quiz), answers(quiz, right=10))
+    assert answer["Location"] == address(quiz, 1)
+    assert QuizAttempt.objects.get().score == 3
+    assert events("quiz.submitted") == 1
+
+
+def test_every_question_must_be_answered_and_what_was_ticked_stays(login, bob, quiz):
+    sent = answers(quiz, right=10)
+    first, *_others = quiz.questions.all()
+    missing = sent.pop(f"q{first.pk}")
+    page = login(bob).post(address(quiz), sent).content.decode()
+    assert page.count("Answer this question.") == 1
+    assert page.count("checked") == 9
+    assert missing
+    assert not QuizAttempt.objects.exists()
+
+
+def test_after_the_last_attempt_there_is_no_more(login, bob, quiz):
+    quiz.max_attempts = 2
+    quiz.save()
+    browser = login(bob)
+    assert "2 attempts left" in browser.get(address(quiz)).content.decode()
+    for number in (1, 2):
+        browser.post(address(quiz), answers(quiz, right=0, number=number))
+    page = browser.get(address(quiz)).content.decode()
+    assert "No attempt is left" in page
+    assert "Hand in" not in page
+    answer = browser.post(address(quiz), answers(quiz, right=10, number=3), follow=True)
+    assert "not counted" in answer.content.decode()
+    assert QuizAttempt.objects.count() == 2
+
+
+def test_a_question_with_several_right_answers_wants_exactly_those(login, bob, quiz):
+    Question.objects.exclude(pk=quiz.questions.first().pk).delete()
+    question = quiz.questions.get()
+    question.kind = "some"
+    question.save()
+    second = Choice.objects.create(question=question, text="Also", is_right=True, position=3)
+    yes = question.choices.get(text="Yes").pk
+    no = question.choices.get(text="No").pk
+    browser = login(bob)
+    for number, ticked in enumerate(([yes], [yes, second.pk, no], [yes, second.pk]), start=1):
+        browser.post(address(quiz), {"number": number, f"q{question.pk}": ticked})
+    assert list(QuizAttempt.objects.order_by("number").values_list("passed", flat=True)) == [
+        False,
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reveal", "shown_when_failed", "shown_when_passed"),
+    [("always", True, True), ("passed", False, True), ("never", False, False)],
+)
+def test_the_right_answers_are_shown_when_the_school_wants(
+    login, bob, quiz, reveal, shown_when_failed, shown_when_passed
+):
+    quiz.reveal = reveal
+    quiz.save()
+    browser = login(bob)
+    browser.post(address(quiz), answers(quiz, right=0))
+    failed = browser.get(address(quiz, 1)).content.decode()
+    assert ("right answer</span>" in failed) is shown_when_failed
+    browser.post(address(quiz), answers(quiz, right=10, number=2))
+    passed = browser.get(address(quiz, 2)).content.decode()
+    assert ("right answer</span>" in passed) is shown_when_passed
+
+
+def test_results_stay_as_they_were_graded(login, bob, alice, quiz):
+    login(bob).post(address(quiz), answers(quiz, right=10))
+    Question.objects.all().delete()
+    page = login(alice).get(
+        reverse("enrollments:quiz_attempt_detail", args=[QuizAttempt.objects.get().pk])
+    )
+    assert page.content.decode().count('sheet__choice--chosen"') == 10
+    assert "10 of 10 right" in " ".join(page.content.decode().split())
+
+
+def test_a_new_attempt_at_the_course_begins_its_quizzes_anew(login, bob, quiz):
+    browser = login(bob)
+    browser.get(
+        reverse("enrollments:lesson_detail", args=[quiz.lesson.module.course.slug, quiz.lesson.pk])
+    )
+    browser.post(address(quiz), answers(quiz, right=10))
+    Enrollment.objects.get().restart()
+    assert browser.get(address(quiz, 1)).status_code == 404
+    browser.post(address(quiz), answers(quiz, right=10))
+    assert QuizAttempt.objects.count() == 2
+    assert Enrollment.objects.get().completed_at is not None
+
+
+def test_strangers_and_those_whose_access_ended_find_nothing(login, bob, charlie, quiz):
+    login(bob).post(address(quiz), answers(quiz, right=10))
+    bob.grants.all().revoke()
+    for person in (bob, charlie):
+        browser = login(person)
+        for url in (address(quiz), address(quiz, 1)):
+            assert browser.get(url).status_code == 404
+            assert browser.post(url, answers(quiz, right=10, number=2)).status_code in (404, 405)
+    assert QuizAttempt.objects.count() == 1
+
+
+def test_a_locked_quiz_says_why_and_takes_no_answers(login, bob, quiz):
+    quiz.lesson.opens_after = 7
+    quiz.lesson.save()
+    browser = login(bob)
+    for answer in (
+        browser.get(address(quiz)),
+        browser.post(address(quiz), answers(quiz, right=10)),
+    ):
+        assert answer.status_code == 403
+        assert "Opens on" in answer.content.decode()
+    assert not QuizAttempt.objects.exists()
+
+
+def test_a_quiz_is_never_completed_by_the_button(login, bob, quiz):
+    lesson = quiz.lesson
+    browser = login(bob)
+    url = reverse("enrollments:lesson_complete", args=[lesson.module.course.slug, lesson.pk])
+    browser.post(url)
+    assert not Enrollment.objects.get().progress.done().exists()
+    assert 'action="' + url not in browser.get(url.removesuffix("complete/")).content.decode()
+
+
+def test_staff_see_who_tried_and_what_they_answered(login, alice, bob, charlie, quiz):
+    login(bob).post(address(quiz), answers(quiz, right=4))
+    listed = reverse("enrollments:quiz_attempt_list")
+    detail = reverse("enrollments:quiz_attempt_detail", args=[QuizAttempt.objects.get().pk])
+    for person in (alice, make.staff(Role.SUPPORT)):
+        browser = login(person)
+        assert "Bob Baker" in browser.get(f"{listed}?contact={bob.pk}").content.decode()
+        assert (
+            "Bob Baker"
+            not in browser.get(f"{listed}?contact={charlie.pk}").content.decode().split("</h1>")[1]
+        )
+        assert "Question 3?" in browser.get(detail).content.decode()
+    assert browser.get(f"{listed}?contact=99999999").status_code == 404
+    for person in (bob, charlie, make.staff(Role.MODERATOR)):
+        browser = login(person)
+        assert browser.get(listed).status_code == 403
+        assert browser.get(detail).status_code == 403
+
+
+def test_the_list_of_attempts_costs_the_same_however_many(
+    login, alice, quiz, django_assert_max_num_queries, bob
+):
+    enrollment = Enrollment.objects.get()
+    rows = [
+        QuizAttempt(
+            enrollment=enrollment, attempt=1, quiz=quiz, number=n, score=1, total=2, passed=False
+        )
+        for n in range(1, 61)
+    ]
+    QuizAttempt.objects.bulk_create(rows)
+    browser = login(alice)
+    url = reverse("enrollments:quiz_attempt_list")
+    with django_assert_max_num_queries(5):
+        page = browser.get(url).content.decode()
+    [following] = re.findall(r'rel="next"\s+href="([^"]+)"', page)
+    second = browser.get(url + following.replace("&amp;", "&")).content.decode()
+    assert second.count("<tr>") == 11
+
+
+# The editor
+
+
+def test_staff_write_a_quiz(login, alice, quiz):
+    browser = login(alice)
+    lesson = quiz.lesson
+    page = reverse("offers:quiz_update", args=[lesson.pk])
+    browser.post(page, {"pass_mark": "50", "max_attempts": "3", "reveal": "never"})
+    quiz.refresh_from_db()
+    assert (quiz.pass_mark, quiz.max_attempts, quiz.reveal) == (50, 3, "never")
+    browser.post(
+        reverse("offers:question_create", args=[lesson.pk]),
+        {
+            "text": "What raises bread?",
+            "kind": "one",
+            "choice_0": "Salt",
+            "choice_2": "Yeast",
+            "right_2": "on",
+        },
+    )
+    question = quiz.questions.last()
+    assert [(choice.text, choice.is_right) for choice in question.choices.all()] == [
+        ("Salt", False),
+        ("Yeast", True),
+    ]
+    browser.post(reverse("offers:question_move", args=[question.pk]), {"up": ""})
+    assert list(quiz.questions.all())[-2] == question
+    assert "What raises bread?" in browser.get(page).content.decode()
+    browser.post(reverse("offers:question_delete", args=[question.pk]))
+    assert quiz.questions.count() == 10
+
+
+@pytest.mark.parametrize(
+    ("sent", "sentence"),
+    [
+        ({"choice_0": "Only one", "right_0": "on"}, "Write at least two answers."),
+        ({"choice_0": "A", "choice_1": "B"}, "Tick the answer that is right."),
+        (
+            {"choice_0": "A", "choice_1": "B", "right_0": "on", "right_1": "on"},
+            "Tick one answer only",
+        ),
+        (
+            {"choice_0": "A", "choice_1": "B", "right_0": "on", "right_3": "on"},
+            "A right answer needs a text.",
+        ),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused_in_words(login, alice, quiz, sent, sentence):
+    url = reverse("offers:question_create", args=[quiz.lesson.pk])
+    answer = login(alice).post(url, {"text": "What?", "kind": "one"} | sent)
+    assert answer.status_code == 200
+    assert sentence in answer.content.decode()
+    assert quiz.questions.count() == 10
+
+
+def test_an_edit_keeps_the_choices_that_stay(login, alice, quiz):
+    question = quiz.questions.first()
+    before = list(question.choices.values_list("pk", flat=True))
+    login(alice).post(
+        reverse("offers:question_update", args=[question.pk]),
+        {"text": "Anew?", "kind": "one", "choice_0": "Yes!", "right_0": "on", "choice_1": "Never"},
+    )
+    assert list(question.choices.values_list("pk", "text")) == [
+        (before[0], "Yes!"),
+        (before[1], "Never"),
+    ]
