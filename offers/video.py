@@ -5,7 +5,8 @@ import re
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-# Sources: developers.google.com/youtube/player_parameters, help.vimeo.com "Embed a video"
+# Sources: developers.google.com/youtube/player_parameters, help.vimeo.com "Embed a video",
+# docs.bunny.net/stream/embedding. Their hosts stand in settings.FRAME_SOURCES, too.
 PLAYERS = [
     (
         r"https?://(?:www\.|m\.)?youtube\.com/(?:watch\?(?:\S*&)?v=|shorts/|embed/|live/)([\w-]{11})",
@@ -20,8 +21,12 @@ PLAYERS = [
         r"https?://(?:www\.|player\.)?vimeo\.com/(?:video/)?(\d+)",
         "https://player.vimeo.com/video/{}",
     ),
+    (  # a library is on the old player or on the new one, each with a host of its own
+        r"https?://(iframe|player)\.mediadelivery\.net/(?:embed|play)/(\d+)/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})",
+        "https://{}.mediadelivery.net/embed/{}/{}",
+    ),
 ]
-REST = r"(?:[?&#][\w=&%.,:+-]*)?"  # a time, a playlist: not ours to keep
+REST = r"/?(?:[?&#][\w=&%.,:+-]*)?"  # a time, a playlist: not ours to keep
 
 
 def player_url(address: str) -> str:
@@ -35,4 +40,4 @@ def player_url(address: str) -> str:
 def validate_video(address: str) -> None:
     """Raise ValidationError for an address we have no player for."""
     if not player_url(address):
-        raise ValidationError(_("Enter the address of a video on YouTube or Vimeo."))
+        raise ValidationError(_("Enter the address of a video on YouTube, Vimeo or Bunny."))

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Contact
 from enrollments.access import open_courses
+from enrollments.forms.cohorts import CohortsForm
 from enrollments.forms.dates import day_field
 from enrollments.models import Enrollment, Grant, Outcome
 from offers.models import Course, Offer
@@ -34,8 +35,8 @@ class Choice:
     begun: list[Course] = field(default_factory=list)  # where they stopped once
 
 
-class OffersForm(forms.Form):
-    """Offers to give, each with its last day."""
+class OffersForm(CohortsForm):
+    """Offers to give, each with its last day, and the cohorts of their courses."""
 
     starts_on = day_field(
         label=gettext_lazy("Starts on"),
@@ -65,6 +66,15 @@ class OffersForm(forms.Form):
                 label=_("Last day of %(offer)s") % {"offer": offer},
                 initial=offer.default_end(today),
             )
+        self.add_cohorts(stays=self.present_cohorts())
+
+    def present_cohorts(self) -> dict[int, str]:
+        """Of whom this is about: course's pk -> that they stay in their cohort."""
+        return {}
+
+    def lonely_courses(self) -> list[Course]:
+        """What cannot be given here, for no offer that can be granted holds it."""
+        return list(Course.objects.without_offer())
 
     def choices(self) -> Iterator[Choice]:
         """The offers, for the template to print as rows."""
@@ -89,6 +99,7 @@ class OffersForm(forms.Form):
             ends_on = words.get(f"ends_on_{offer.pk}")
             if ends_on and ends_on < first_day:
                 self.add_error(f"ends_on_{offer.pk}", _("The last day is before the first."))
+        self.joined = self.clean_cohorts(words, self.chosen)
         return words
 
     def grant_to(self, contact: Contact, *, notify: bool) -> tuple[list[Offer], list[Offer]]:
@@ -105,6 +116,7 @@ class OffersForm(forms.Form):
                 starts_at=self.school.start_of(starts_on) if starts_on else None,
                 notify=notify,
                 note=self.cleaned_data["note"],
+                cohorts=self.joined,
             )
             (held if outcomes[contact.pk] == Outcome.UNCHANGED else given).append(offer)
         return given, held
@@ -140,8 +152,15 @@ class GrantForm(OffersForm):
     )
 
     def __init__(self, *args: Any, contact: Contact, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
         self.contact = contact
+        super().__init__(*args, **kwargs)
+
+    def present_cohorts(self) -> dict[int, str]:
+        rows = self.contact.enrollments.filter(cohort__isnull=False)
+        return {
+            course: _("Stays in “%(cohort)s”") % {"cohort": title}
+            for course, title in rows.values_list("course_id", "cohort__title")
+        }
 
     def choices(self) -> Iterator[Choice]:
         held = {grant.offer_id: grant for grant in self.contact.grants.held().order_by("pk")}

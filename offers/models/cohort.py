@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Literal, Self
+
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, OuterRef, Q
+from django.utils.formats import date_format
 from django.utils.timezone import now
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from offers.models.course import Course
 from offers.models.lesson import Lesson
+from portal.models import School
+
+COUNTED = 1000  # people; beyond, pages say "1,000+"
+
+
+class CohortQuerySet(models.QuerySet["Cohort"]):
+    def not_over(self) -> Self:
+        """Those that somebody may still join."""
+        return self.filter(Q(ends_on=None) | Q(ends_on__gte=School.current().today()))
+
+    def with_counts(self) -> Self:
+        """Adds `people_count`: how many are in each, archived contacts aside. Beyond COUNTED it stops counting."""
+        present = Cohort.objects.filter(
+            pk=OuterRef("pk"), enrollments__isnull=False, enrollments__contact__archived_at=None
+        )
+        people = present.order_by().values("enrollments")[: COUNTED + 1]
+        return self.annotate(
+            people_count=Func(
+                ArraySubquery(people), function="cardinality", output_field=models.IntegerField()
+            )
+        )
 
 
 class Cohort(models.Model):
@@ -23,6 +49,8 @@ class Cohort(models.Model):
     ends_on = models.DateField(_("last day"), null=True, blank=True)
     created_at = models.DateTimeField(default=now)
 
+    objects = CohortQuerySet.as_manager()
+
     class Meta:
         ordering = ["starts_on", "title", "pk"]
         constraints = [
@@ -35,6 +63,30 @@ class Cohort(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def state(self) -> Literal["upcoming", "running", "over"]:
+        """Where today is in its days, both included."""
+        today = School.current().today()
+        if self.starts_on and self.starts_on > today:
+            return "upcoming"
+        return "over" if self.ends_on and self.ends_on < today else "running"
+
+    @property
+    def period(self) -> str:
+        """Its days in words; "" if it has none."""
+        words = {
+            "first": date_format(self.starts_on) if self.starts_on else "",
+            "last": date_format(self.ends_on) if self.ends_on else "",
+        }
+        match bool(self.starts_on), bool(self.ends_on):
+            case True, True:
+                return _now("%(first)s – %(last)s") % words
+            case True, False:
+                return _now("from %(first)s") % words
+            case False, True:
+                return _now("until %(last)s") % words
+        return ""
 
 
 class CohortDate(models.Model):

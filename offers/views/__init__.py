@@ -1,1 +1,1 @@
-"""Pages of what is given, one file per audience."""
+"""Staff pages of what is given, one file per noun."""

@@ -1,4 +1,4 @@
-"""What may be asked about offers and courses, and what is valid."""
+"""What may be asked about an offer, and what is valid."""
 
 from __future__ import annotations
 
@@ -7,48 +7,12 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.db import transaction
-from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from offers.models import Course, Lesson, Module, Offer
-from offers.models.course import Status, next_position
-
-
-class _Careful[Noun: (Course, Module, Lesson, Offer)](forms.ModelForm[Noun]):
-    """A form that writes what it changed, so that an edit never takes back what happened beside it."""
-
-    def save(self, commit: bool = True) -> Noun:
-        """Insert the noun, or update the fields that differ."""
-        if not self.instance.pk:
-            self.instance.save()
-        elif changed := {*self.changed_data, "slug"} & {*(self._meta.fields or ())}:
-            self.instance.save(update_fields=changed)
-        return self.instance
-
-
-class _Sluggish[Noun: (Course, Offer)](_Careful[Noun]):
-    """A form whose address field may be left empty: it follows the title then."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["slug"].required = False
-        self.fields["slug"].help_text = _("Part of the web address. Empty: made from the title.")
-
-    def clean(self) -> dict[str, Any]:
-        words = super().clean() or self.cleaned_data
-        if not words.get("slug") and words.get("title"):
-            words["slug"] = self._free_slug(slugify(words["title"])[:70] or "untitled")
-        return words
-
-    def _free_slug(self, wanted: str) -> str:
-        """`wanted`, or with the first number behind it that nobody has."""
-        others = self._meta.model._default_manager.exclude(pk=self.instance.pk)
-        taken = set(others.filter(slug__startswith=wanted).values_list("slug", flat=True))
-        numbered = (f"{wanted}-{number}" for number in range(2, len(taken) + 3))
-        return (
-            wanted if wanted not in taken else next(slug for slug in numbered if slug not in taken)
-        )
+from offers.forms.careful import SluggishForm
+from offers.models import Course, Offer
+from offers.models.course import Status
 
 
 class DaysField(forms.CharField):
@@ -72,7 +36,7 @@ class DaysField(forms.CharField):
         return sorted(found, reverse=True)
 
 
-class OfferForm(_Sluggish[Offer]):
+class OfferForm(SluggishForm[Offer]):
     """An offer: what it is, how long it lasts, and the courses it holds."""
 
     reminder_days = DaysField(
@@ -134,42 +98,3 @@ class OfferForm(_Sluggish[Offer]):
         for course in sorted(held - wanted, key=lambda course: course.pk):
             self.instance.exclude(course)
         return self.instance
-
-
-class CourseForm(_Sluggish[Course]):
-    """Title, address and description of a course."""
-
-    class Meta:
-        model = Course
-        fields: ClassVar[list[str]] = ["title", "slug", "description"]
-        widgets: ClassVar[dict[str, Any]] = {"description": forms.Textarea(attrs={"rows": 4})}
-
-
-class ModuleForm(_Careful[Module]):
-    """A module and its place in the course."""
-
-    class Meta:
-        model = Module
-        fields: ClassVar[list[str]] = ["title", "position"]
-
-    def __init__(self, *args: Any, course: Course, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.instance.course = course
-        if not self.instance.pk:
-            self.initial.setdefault("position", next_position(course.modules.all()))
-
-
-class LessonForm(_Careful[Lesson]):
-    """A lesson: its text in Markdown, its video, its module and place."""
-
-    class Meta:
-        model = Lesson
-        fields: ClassVar[list[str]] = ["title", "video_url", "body", "module", "position"]
-        widgets: ClassVar[dict[str, Any]] = {"body": forms.Textarea(attrs={"rows": 18})}
-
-    def __init__(self, *args: Any, module: Module, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["module"].queryset = module.course.modules.all()  # type: ignore[attr-defined]
-        if not self.instance.pk:
-            self.initial["module"] = module
-            self.initial["position"] = next_position(module.lessons.all())
