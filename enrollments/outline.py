@@ -1,4 +1,4 @@
-"""The outline of one open course for one student: where they are in it, and what of it is open."""
+"""One open course of one student: where they are in it, and what of it is open."""
 
 from __future__ import annotations
 
@@ -13,15 +13,25 @@ from uuid import UUID
 from django.db import connection
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.timezone import now
+from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 
 from accounts.models import Contact
 from enrollments.locks import Standing, standings
 from enrollments.models import Enrollment
-from enrollments.shelf import OPENED
-from offers.models import Course
+from enrollments.shelf import OPENED, cover_url
+from offers.models import Course, LessonKind
 from portal.models import School
+
+ICONS = {
+    LessonKind.TEXT: "file",
+    LessonKind.VIDEO: "play",
+    LessonKind.AUDIO: "audio",
+    LessonKind.FILE: "download",
+    LessonKind.EMBED: "external",
+    LessonKind.QUIZ: "help",
+    LessonKind.LIVE: "calendar",
+}
 
 # Written by hand, as the shelf is. WHERE says what access.open_courses() says; a test holds the two together.
 STUDY = """
@@ -98,6 +108,21 @@ class Study:
         )
 
     @property
+    def url(self) -> str:
+        return reverse("enrollments:course_detail", args=[self.course.slug])
+
+    def address_of(self, lesson: Standing) -> str:
+        return reverse("enrollments:lesson_detail", args=[self.course.slug, lesson.id])
+
+    def anew(self) -> Study:
+        """The same course, to ask again how its lessons stand."""
+        return Study(self.contact, self.course)
+
+    @property
+    def cover_url(self) -> str:
+        return cover_url(self.course.cover_id)
+
+    @property
     def done(self) -> int:
         """How many of the lessons that count are done."""
         return sum(lesson.is_done for lesson in self.lessons if lesson.is_counted)
@@ -121,16 +146,18 @@ class Study:
 
     @property
     def resume(self) -> Standing | None:
-        """Where to go on: where they stopped, else the first open lesson that is not done, else the first open."""
+        """Where to go on: where they stopped, or if that is done, with what is next; None: nothing is open."""
         is_open = [lesson for lesson in self.lessons if lesson.is_open]
-        last = (lesson for lesson in is_open if lesson.id == self.course.last_lesson_id)
-        undone = (lesson for lesson in is_open if not lesson.is_done)
-        return next(last, None) or next(undone, None) or next(iter(is_open), None)
+        last = self.lesson(self.course.last_lesson_id or 0)
+        undone = [lesson for lesson in is_open if not lesson.is_done]
+        ahead = (lesson for lesson in undone if last and lesson.place >= last.place)
+        return next(ahead, None) or next(iter(undone), None) or next(iter(is_open), None)
 
     def modules(self, current: Standing | None = None) -> Iterator[dict[str, Any]]:
-        """The lessons under their modules, as components/outline.html prints them."""
+        """The lessons under their modules, as the tag `outline` prints them."""
         today = School.current().today()
         address = reverse("enrollments:lesson_detail", args=[self.course.slug, 0])
+        kinds = {kind.value: str(kind.label) for kind in LessonKind}
         for (_pk, title), group in groupby(
             self.lessons, key=lambda lesson: (lesson.module_id, lesson.module_title)
         ):
@@ -143,11 +170,18 @@ class Study:
                         "is_done": lesson.is_done,
                         "is_current": lesson is current,
                         "locked": "" if lesson.is_open else lock_in_words(lesson, today=today),
-                        "note": "",
+                        "note": _moment(lesson.live_at),
+                        "kind": kinds[lesson.kind],
+                        "icon": ICONS[LessonKind(lesson.kind)],
                     }
                     for lesson in group
                 ],
             }
+
+
+def _moment(at: datetime | None) -> str:
+    """When a live class is, in the reader's clock."""
+    return date_format(localtime(at), "DATETIME_FORMAT") if at else ""
 
 
 def lock_in_words(lesson: Standing, *, today: date) -> str:

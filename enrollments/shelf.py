@@ -21,9 +21,10 @@ from offers.models.lesson import COUNTED
 class Book:
     """One open course of one student."""
 
+    id: int
     slug: str
     title: str
-    description: str
+    description: str  # its beginning
     cover_id: UUID | None
     total: int  # lessons
     done: int
@@ -50,6 +51,11 @@ class Book:
         return self.last_lesson_title or self.title
 
     @property
+    def cover_url(self) -> str:
+        """Its picture; "" for the one that is made from its title."""
+        return cover_url(self.cover_id)
+
+    @property
     def is_completed(self) -> bool:
         return self.completed_at is not None
 
@@ -57,6 +63,11 @@ class Book:
     def is_unfinished(self) -> bool:
         """Whether there is something to start or to go on with."""
         return self.total > 0 and not self.is_completed
+
+
+def cover_url(cover_id: UUID | None) -> str:
+    """The address of a course's picture; "" where it has none of its own."""
+    return reverse("enrollments:file_detail", args=[cover_id]) if cover_id else ""
 
 
 # The courses that grants open to %(contact)s now, each with its last day. Says what
@@ -75,18 +86,20 @@ OPENED = """
 # WHERE says what access.open_courses() says; a test holds the two together.
 SHELF = """
     WITH opened AS ({opened}), chosen AS (
-        SELECT course.id, course.slug, course.title, course.description, course.cover_id, course.completion,
+        SELECT course.id, course.slug, course.title, left(course.description, 200) AS description,
+               course.cover_id, course.completion,
                CASE WHEN NOT opened.is_endless THEN opened.until END AS until,
                mine.id AS enrollment_id, mine.attempt, mine.completed_at,
-               mine.last_lesson_id, mine.last_lesson_at
+               mine.last_lesson_at, last.id AS last_lesson_id, last.title AS last_lesson_title
         FROM opened
         JOIN offers_course AS course ON course.id = opened.course_id AND course.status = 'published'
         LEFT JOIN enrollments_enrollment AS mine
             ON mine.course_id = course.id AND mine.contact_id = %(contact)s
+        LEFT JOIN offers_lesson AS last ON last.id = mine.last_lesson_id AND last.published_at IS NOT NULL
         WHERE mine.inactive_at IS NULL
         ORDER BY {order} LIMIT %(limit)s
     )
-    SELECT slug, title, description, cover_id,
+    SELECT id, slug, title, description, cover_id,
            (SELECT count(*) FROM offers_lesson AS lesson
             JOIN offers_module AS module ON module.id = lesson.module_id
             WHERE module.course_id = course.id AND {counted}),
@@ -94,9 +107,7 @@ SHELF = """
             JOIN offers_lesson AS lesson ON lesson.id = progress.lesson_id AND {counted}
             WHERE progress.enrollment_id = course.enrollment_id AND progress.attempt = course.attempt
               AND progress.completed_at IS NOT NULL),
-           until, completed_at, last_lesson_id,
-           (SELECT title FROM offers_lesson AS lesson WHERE lesson.id = course.last_lesson_id) AS lesson,
-           last_lesson_at
+           until, completed_at, last_lesson_id, last_lesson_title, last_lesson_at
     FROM chosen AS course ORDER BY {order}
 """.replace("{opened}", OPENED).replace("{counted}", COUNTED)
 BY_TITLE = "title, id"

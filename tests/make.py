@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import io
+import wave
 from collections.abc import Iterable
 from datetime import date
 from itertools import count
 from typing import Any
 
+from django.core.files.base import ContentFile
+
 from accounts.models import Contact, Link, Role, User
 from accounts.models.link import Purpose, Section
 from enrollments.models import Grant
-from offers.models import Course, Lesson, Module, Offer
+from offers.models import (
+    Choice,
+    Course,
+    Lesson,
+    LessonKind,
+    Module,
+    Offer,
+    Question,
+    Quiz,
+)
 from offers.models.course import Status as CourseStatus
 from offers.models.offer import Status as OfferStatus
+from portal.models import File, FileKind
 
 PASSWORD = "correct horse battery"
 
@@ -105,3 +119,45 @@ def link(
     return Link.objects.request(
         user=user, purpose=purpose, section=section, delivery="copy", **terms
     )
+
+
+def quiz(course: Course, *questions: str, title: str = "Quiz", **terms: Any) -> Quiz:
+    """A quiz at the end of a course. Of each question "Yes" is right, "No" is wrong."""
+    module = course.modules.first() or Module.objects.create(course=course, title="First module")
+    lesson = Lesson.objects.create(
+        module=module, title=title, kind=LessonKind.QUIZ, position=100 + next(_numbers)
+    )
+    made = Quiz.objects.create(lesson=lesson, **terms)
+    for place, text in enumerate(questions or ("Is flour white?",), start=1):
+        question = Question.objects.create(quiz=made, text=text, position=place)
+        Choice.objects.create(question=question, text="Yes", is_right=True, position=1)
+        Choice.objects.create(question=question, text="No", position=2)
+    return made
+
+
+def lesson(course: Course, title: str = "One more", **fields: Any) -> Lesson:
+    """One more lesson at the end of a course."""
+    module = course.modules.last() or Module.objects.create(course=course, title="First module")
+    return Lesson.objects.create(
+        module=module, title=title, position=1_000 + next(_numbers), **fields
+    )
+
+
+def file(name: str = "recipe.pdf", content: bytes = b"%PDF-1.7", **fields: Any) -> File:
+    """Something that was uploaded, as it lies in the storage."""
+    fields.setdefault("kind", FileKind.DOCUMENT)
+    fields.setdefault("content_type", "application/octet-stream")
+    return File.objects.create(
+        name=name, size=len(content), content=ContentFile(content, name=name), **fields
+    )
+
+
+def wav(*, seconds: int) -> bytes:
+    """So long a silence, as a recording that every browser plays."""
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as recording:
+        recording.setnchannels(1)
+        recording.setsampwidth(1)
+        recording.setframerate(8_000)
+        recording.writeframes(b"\x80" * 8_000 * seconds)
+    return sound.getvalue()

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpResponse
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.decorators import student_required
 from accounts.http import StudentRequest
-from enrollments import access
+from enrollments.absences import absences
+from enrollments.forms.play import PlayForm
 from enrollments.locks import Standing
 from enrollments.outline import Study, lock_in_words
 from enrollments.shelf import shelf
+from enrollments.sitting import Sitting, is_watched
 from offers.markdown import render as render_markdown
-from offers.models import Lesson
-from offers.video import player_url
+from offers.models import Lesson, LessonKind
 
 
 @student_required
 def course_list(request: StudentRequest) -> HttpResponse:
-    """Everything that is open to the student."""
-    books = shelf(request.contact)
+    """Everything the student was given: what is open, and what is not, with the reason."""
+    books, shut = shelf(request.contact), absences(request.contact)
     context = {
         "current": [book for book in books if not book.is_completed],
         "completed": [book for book in books if book.is_completed],
-        "coming": access.coming_grants(request.contact),
+        "coming": [absence for absence in shut if absence.is_coming],
+        "ended": [absence for absence in shut if not absence.is_coming],
     }
     return render(request, "enrollments/student/course_list.html", context)
 
@@ -60,7 +65,14 @@ def lesson_locked(request: StudentRequest, study: Study, lesson: Standing) -> Ht
 def course_detail(request: StudentRequest, slug: str) -> HttpResponse:
     """One course the student may open: its outline, with locks that say when and why."""
     study = study_or_404(request, slug)
-    context = {"study": study, "course": study.course, "modules": study.modules()}
+    resume = study.resume
+    context = {
+        "study": study,
+        "course": study.course,
+        "modules": study.modules(),
+        "resume": resume,
+        "resume_url": resume and study.address_of(resume),
+    }
     return render(request, "enrollments/student/course_detail.html", context)
 
 
@@ -71,37 +83,87 @@ def lesson_detail(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
     standing = lesson_or_404(study, pk)
     if not standing.is_open:
         return lesson_locked(request, study, standing)
-    lesson = Lesson.objects.get(pk=pk)
-    study.enrollment.open_lesson(lesson)
+    study.enrollment.open_lesson(Lesson(pk=pk))
+    sitting = Sitting.find(study, standing)
     context = {
-        "study": study,
-        "course": study.course,
-        "lesson": lesson,
-        "standing": standing,
-        "trail": [(study.course.title, reverse("enrollments:course_detail", args=[slug]))],
-        "previous": study.before(standing),
-        "next": study.after(standing),
-        "modules": study.modules(standing),
-        "body": render_markdown(lesson.body),
-        "player_url": player_url(lesson.video_url),
+        **on_the_way(request, study, standing),
+        "sitting": sitting,
+        "is_watched": sitting.is_watched,
+        "trail": [(study.course.title, study.url)],
+        "body": render_markdown(sitting.row.body),
     }
     return render(request, "enrollments/student/lesson_detail.html", context)
+
+
+def on_the_way(request: StudentRequest, study: Study, standing: Standing) -> dict[str, Any]:
+    """What the foot and the side of a lesson show: what completes it, what comes next, where one is."""
+    following = study.after(standing)
+    shut = following is not None and not following.is_open
+    today = request.school.today()
+    return {
+        "study": study,
+        "course": study.course,
+        "standing": standing,
+        "is_quiz": standing.kind == LessonKind.QUIZ,
+        "previous": study.before(standing),
+        "next": following,
+        "next_locked": lock_in_words(following, today=today) if following and shut else "",
+        "modules": study.modules(standing),
+    }
 
 
 @require_POST
 @student_required
 def lesson_complete(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
-    """Mark a lesson done and go on to the next; with `undo`, take the mark back and stay."""
+    """Mark a lesson done and go on to the next; with `undo`, take the mark back and stay.
+
+    A quiz is done by passing it, and by nothing else.
+    """
     study = study_or_404(request, slug)
     standing = lesson_or_404(study, pk)
     if not standing.is_open:
         return lesson_locked(request, study, standing)
-    lesson = Lesson(pk=pk)
-    if "undo" in request.POST:
-        study.enrollment.uncomplete(lesson)
+    if standing.kind == LessonKind.QUIZ:
+        messages.error(request, _("This lesson is complete when you pass its quiz."))
         return redirect("enrollments:lesson_detail", slug, pk)
-    study.enrollment.complete(lesson)
+    if "undo" in request.POST:
+        study.enrollment.uncomplete(Lesson(pk=pk))
+        return redirect("enrollments:lesson_detail", slug, pk)
+    study.enrollment.complete(Lesson(pk=pk))
+    return redirect(way_on(study, standing))
+
+
+def way_on(study: Study, standing: Standing) -> str:
+    """Where to go from a lesson that was just done: to the next one, if it is open by now, or else to the course."""
     following = study.after(standing)
-    if following is None:
-        return redirect("enrollments:course_detail", slug)
-    return redirect("enrollments:lesson_detail", slug, following.id)
+    if following is not None and not following.is_open:
+        following = study.anew().lesson(following.id)
+    return study.address_of(following) if following and following.is_open else study.url
+
+
+@require_POST
+@student_required
+def lesson_progress(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
+    """What the player reports every few seconds: where it stands, what was played. See PlayForm.
+
+    Answers with the foot and the side of the page where that completed the lesson, else with nothing.
+    """
+    study = study_or_404(request, slug)
+    standing = lesson_or_404(study, pk)
+    if not standing.is_open:
+        return lesson_locked(request, study, standing)
+    form = PlayForm(request.POST)
+    if not form.is_valid():
+        return JsonResponse({"errors": form.errors}, status=400)
+    is_done = study.enrollment.play(
+        Lesson(pk=pk),
+        position=form.cleaned_data["position"],
+        parts=form.cleaned_data["played"],
+        duration=form.cleaned_data["duration"],
+        completes=is_watched(study, standing),
+    )
+    if not is_done:
+        return HttpResponse(status=204)
+    study = study.anew()
+    context = on_the_way(request, study, study.lesson(pk) or standing) | {"is_watched": True}
+    return render(request, "enrollments/student/lesson_progress.html", context)

@@ -26,6 +26,30 @@ _LAST = (
 )
 FIRST_NAMES, LAST_NAMES = _FIRST.split(), _LAST.split()
 
+# What one reads in a few minutes.
+TEXT = """
+## What you need
+
+- 500 g of **strong flour**, and a little more for the board
+- 350 g of water, as warm as your hand
+- 10 g of salt
+
+Take your time: *a dough that rests is a dough that works by itself*. More in
+[the table of temperatures](https://example.com/temperatures).
+
+| Room | First rest | Second rest |
+| --- | --- | --- |
+| 18 °C | 5 hours | 90 minutes |
+| 24 °C | 3 hours | 60 minutes |
+
+1. Mix flour and water until nothing is dry, and wait for half an hour.
+2. Add the salt, and fold the dough onto itself four times.
+3. Fold again every half hour, three times in all.
+
+> If it sticks, wet your hands. Do not add flour.
+"""
+TEXT += "\n\n".join(["Then look at it, touch it, and remember how it felt. " * 6] * 4)
+
 PEOPLE = """
     WITH person AS (
         INSERT INTO accounts_contact
@@ -135,7 +159,7 @@ def course(number: int, *, modules: int = 2, lessons: int = 4) -> Course:
     for position in range(1, modules + 1):
         module = Module.objects.create(course=made, title=f"Part {position}", position=position)
         Lesson.objects.bulk_create(
-            Lesson(module=module, title=f"Lesson {place}", body="*Text*", position=place)
+            Lesson(module=module, title=f"Lesson {place}", body=TEXT, position=place)
             for place in range(1, lessons + 1)
         )
     return made

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_POST
 from accounts.decorators import staff_required, student_required
 from accounts.http import StaffRequest, StudentRequest
 from accounts.models import Contact
-from enrollments.access import coming_grants
+from enrollments.absences import absences
+from enrollments.agenda import agenda
 from enrollments.shelf import desk
 from notifications.models import Message, State
 from offers.models import Course
@@ -31,11 +32,17 @@ CHART_DAYS = 28
 def home(request: StudentRequest) -> HttpResponse:
     """Continue where you stopped, and everything that is yours."""
     books = desk(request.contact, limit=BOOKS + 1)
+    current = next((book for book in books if book.is_unfinished), None)
     context = {
-        "current": next((book for book in books if book.is_unfinished), None),
+        "current": current,
         "books": books[:BOOKS],
         "has_more": len(books) > BOOKS,
-        "coming": coming_grants(request.contact),
+        "agenda": agenda(
+            request.contact,
+            courses=[book.id for book in books],
+            current=current.id if current else None,
+        ),
+        "absences": [] if books else absences(request.contact),
     }
     return render(request, "portal/student/home.html", context)
 
@@ -48,6 +55,7 @@ def dashboard(request: StaffRequest) -> HttpResponse:
         "dead_events": Outbox.objects.exclude(dead_at=None).select_related("event")[:20],
         "dead_jobs": Job.objects.needing_a_person()[:20],
         "lonely_courses": Course.objects.without_offer()[:20],
+        "erasures": Contact.objects.present().exclude(erasure_asked_at=None).count(),
         "address": settings.PORTAL_URL,
     }
     return render(request, "portal/dashboard/home.html", context)

@@ -25,7 +25,7 @@ CLOSED = "Failed to load resource: the server responded with a status of 404 (No
 @pytest.fixture
 def open_browser(stage: Stage) -> Iterator[Callable[..., Page]]:
     """Opens a browser for somebody: cookies of their own, one page. In the end none may have complained,
-    but of a page that was asked for and does not exist.
+    but of a page that was asked for and does not exist; and, for somebody who `loses_access`, of parts of it.
 
     Ask for it after everything that works on the database: Playwright keeps an event loop in
     this thread, in which Django refuses to.
@@ -36,7 +36,7 @@ def open_browser(stage: Stage) -> Iterator[Callable[..., Page]]:
     complaints: list[tuple[str, str]] = []
     closed: set[tuple[str, str]] = set()
 
-    def open_browser(**options: object) -> Page:
+    def open_browser(*, loses_access: bool = False, **options: object) -> Page:
         context = browser.new_context(
             base_url=stage.address, locale="en-GB", reduced_motion="reduce", **options
         )
@@ -48,7 +48,8 @@ def open_browser(stage: Stage) -> Iterator[Callable[..., Page]]:
                 complaints.append((message.location["url"], message.text))
 
         def note_closed_door(answer: Response) -> None:
-            if answer.status == 404 and answer.request.is_navigation_request():
+            is_asked_for = loses_access or answer.request.is_navigation_request()
+            if answer.status == 404 and is_asked_for:
                 closed.add((answer.url, CLOSED))
 
         page.on("console", listen)

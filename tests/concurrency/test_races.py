@@ -9,11 +9,11 @@ from typing import Any
 
 import make
 import pytest
-from django.db import connection, connections, models
+from django.db import IntegrityError, OperationalError, connection, connections, models
 from django.utils.timezone import now
 
 from accounts.models import Contact, Link, User
-from accounts.models.link import LinkQuerySet
+from accounts.models.link import LinkQuerySet, Purpose
 from enrollments.models import Enrollment, Grant, Outcome
 from enrollments.models.grant import GrantQuerySet
 from notifications.mail import deliver
@@ -138,7 +138,7 @@ def test_control_unsorted_locks_deadlock(bob):
 
     def lock(first: Contact, second: Contact) -> Callable[[], bool]:
         def run() -> bool:
-            from django.db import OperationalError, transaction
+            from django.db import transaction
 
             try:
                 with transaction.atomic():
@@ -179,6 +179,92 @@ def test_control_looking_before_spending_lets_several_in(bob, monkeypatch):
     monkeypatch.setattr(LinkQuerySet, "consume", look_then_spend)
     winners = race(*[lambda: Link.objects.consume(link.token) for _ in range(RACERS)])
     assert sum(winner is not None for winner in winners) > 1
+
+
+def confirming(bob: Contact, *emails: str) -> list[Callable[[], bool]]:
+    """For each address, pressing the button of the mail that went there."""
+    User.objects.for_contacts([bob.pk])
+    user = User.objects.get(contact=bob)
+    links = [make.link(user, Purpose.CONFIRM_EMAIL, email=email) for email in emails]
+
+    def press(token: str) -> bool:
+        try:
+            return Link.objects.confirm_email(token) is not None
+        except IntegrityError:
+            return False
+
+    return [lambda token=link.token: press(token) for link in links]
+
+
+def standing(bob: Contact) -> tuple[str, str]:
+    """The address of a contact, and of their login."""
+    user = User.objects.select_related("contact").get(contact=bob)
+    return user.email, user.contact.email if user.contact else ""
+
+
+def test_an_address_is_confirmed_once(bob):
+    [press] = confirming(bob, "bob@new.example")
+    assert sum(race(*[press] * RACERS)) == 1
+    assert standing(bob) == ("bob@new.example", "bob@new.example")
+    assert Event.objects.filter(name="contact.email_changed").count() == 1
+
+
+def test_two_addresses_confirmed_at_once_are_one(bob):
+    for number in range(5):
+        emails = [f"one{number}@new.example", f"two{number}@new.example"]
+        assert sum(race(*confirming(bob, *emails))) == 1
+        login, contact = standing(bob)
+        assert login == contact
+        assert login in emails
+
+
+def test_two_people_who_confirm_one_address_are_two_people(bob):
+    other = make.contact(email="other@example.com")
+    presses = confirming(bob, "new@example.com") + confirming(other, "new@example.com")
+    assert sum(race(*presses)) == 1
+    assert {standing(bob)[0], standing(other)[0]} < {
+        "new@example.com",
+        "bob@example.com",
+        "other@example.com",
+    }
+    for person in (bob, other):
+        assert len(set(standing(person))) == 1
+
+
+def test_staff_and_student_who_change_the_address_at_once_do_not_lock_each_other_out(bob):
+    for number in range(5):
+        [press] = confirming(bob, f"own{number}@new.example")
+        of_staff = f"staff{number}@new.example"
+        race(press, lambda of_staff=of_staff: Contact.objects.get(pk=bob.pk).change_email(of_staff))
+        assert standing(bob) == (of_staff, of_staff), "the later one, or the only one"
+        assert not Link.objects.usable().exists()
+
+
+def test_control_without_the_lock_two_confirmations_meet_in_a_deadlock(bob, monkeypatch):
+    presses = confirming(bob, "one@new.example", "two@new.example")
+    gate, consume = threading.Barrier(2), LinkQuerySet.consume
+
+    def consume_together(self: LinkQuerySet, token: str) -> Link | None:
+        link = consume(self, token)
+        gate.wait(timeout=10)
+        return link
+
+    monkeypatch.setattr(models.QuerySet, "select_for_update", lambda self, **_options: self)
+    monkeypatch.setattr(LinkQuerySet, "consume", consume_together)
+    killed = []
+
+    def run(press: Callable[[], bool]) -> Callable[[], bool]:
+        def watched() -> bool:
+            try:
+                return press()
+            except OperationalError as error:
+                killed.append(error)
+                return False
+
+        return watched
+
+    race(*[run(press) for press in presses])
+    assert len(killed) == 1
 
 
 def credentials(mailoutbox: list[Any]) -> int:

@@ -29,15 +29,34 @@ def home(size: int) -> list[Figure]:
     return [visit(reverse("portal:home"), size=size)]
 
 
+def course_page(size: int) -> list[Figure]:
+    """The course such students have begun."""
+    lesson = enroll_students(courses=size)
+    settle()
+    page = reverse("enrollments:course_detail", args=[lesson.module.course.slug])
+    return [visit(page, size=size)]
+
+
+def lesson_page(size: int) -> list[Figure]:
+    """The lesson they are at."""
+    lesson = enroll_students(courses=size)
+    settle()
+    page = reverse("enrollments:lesson_detail", args=[lesson.module.course.slug, lesson.pk])
+    return [visit(page, size=size)]
+
+
 @transaction.atomic
-def enroll_students(*, courses: int) -> None:
-    """One student for each session, all with the same courses, dealt out over five offers."""
+def enroll_students(*, courses: int) -> Lesson:
+    """One student for each session, all with the same courses of 25 lessons, dealt out over five offers.
+
+    Returns the one lesson that all of them have opened.
+    """
     offers = [
         Offer.objects.create(title=f"Offer {n}", slug=f"offer-{n}", status="active")
         for n in range(OFFERS)
     ]
     for number in range(courses):
-        offers[number % OFFERS].include(course(number))
+        offers[number % OFFERS].include(course(number, modules=5, lessons=5))
     people = [Person(f"student.{n}@example.com", f"Student {n}") for n in range(SESSIONS)]
     pks = [known.pk for known in add_many(people).values()]
     for offer in offers:
@@ -45,6 +64,7 @@ def enroll_students(*, courses: int) -> None:
     begun = Lesson.objects.earliest("pk")
     for enrollment in Enrollment.objects.filter(course=begun.module.course):
         enrollment.open_lesson(begun)
+    return begun
 
 
 def visit(path: str, *, size: int, users: Sequence[User] = ()) -> Figure:
@@ -88,7 +108,7 @@ def _warm_up(web: Site, *paths: str) -> None:
         pass
 
 
-def home_goals(now: Figure, smaller: Figure | None) -> Iterator[Goal]:
+def page_goals(now: Figure, smaller: Figure | None) -> Iterator[Goal]:
     yield Goal("ratio", now.ratio, 0.6, is_minimum=True)
     yield Goal("p95 to the floor's", now.facts["p95"] / now.facts["floor_p95"], 2.5)
     yield Goal("statements", now.statements, 6, is_counted=True)
@@ -97,4 +117,7 @@ def home_goals(now: Figure, smaller: Figure | None) -> Iterator[Goal]:
         yield Goal("more statements", now.statements - smaller.statements, 0, is_counted=True)
 
 
-HOME = Workload((1, 50, 500), home, home_goals)
+SIZES = (1, 50, 500)  # courses
+HOME = Workload(SIZES, home, page_goals)
+COURSE = Workload(SIZES, course_page, page_goals)
+LESSON = Workload(SIZES, lesson_page, page_goals)
