@@ -9,4 +9,11 @@ class EnrollmentsConfig(AppConfig):
     name = "enrollments"
 
     def ready(self) -> None:
-        from enrollments import bulk, explanation, filters, jobs  # noqa: F401 -- models must be ready
+        from enrollments import (  # noqa: F401 -- models must be ready
+            bulk,
+            explanation,
+            filters,
+            jobs,
+            lesson_reasons,
+            moving,
+        )

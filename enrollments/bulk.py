@@ -17,16 +17,22 @@ from accounts.bulk import CHANGED, Action, Result, Results, Undoable, register
 from accounts.models import BulkRun
 from accounts.models.bulk import Outcome as Done
 from accounts.models.contact import ContactQuerySet
+from enrollments.cohorts import cohorts_back
 from enrollments.forms.bulk import GrantOfferForm, RevokeOfferForm, SetEndForm
 from enrollments.forms.dates import is_reversed
 from enrollments.models import Grant, Outcome
-from offers.models import Offer
+from offers.models import Cohort, Offer
 from portal.events import Name
 from portal.models import Event, School
 
 
 def _offer(terms: dict[str, Any]) -> Offer:
     return Offer.objects.get(pk=terms["offer"])
+
+
+def _cohorts(terms: dict[str, Any]) -> list[Cohort]:
+    """Into which those come who get something. Runs of before there were cohorts name none."""
+    return list(Cohort.objects.filter(pk__in=terms.get("cohorts", [])).select_related("course"))
 
 
 def _until(day: str | None) -> str:
@@ -51,6 +57,10 @@ class GrantOffer(Undoable):
     icon = "key"
     permission = "manage_access"
     form = GrantOfferForm
+
+    def terms(self, words: dict[str, Any]) -> dict[str, Any]:
+        plain = {name: word for name, word in words.items() if not name.startswith("cohort")}
+        return super().terms(plain) | {"cohorts": [cohort.pk for cohort in words["cohorts"]]}
 
     def sentence(self, terms: dict[str, Any]) -> str:
         offer = _offer(terms)
@@ -94,6 +104,9 @@ class GrantOffer(Undoable):
                 ),
             }
             sentences.append(kept[terms["if_held"]] % holding)
+        for cohort in _cohorts(terms):
+            text = _("In “%(course)s” they come into the cohort “%(cohort)s”.")
+            sentences.append(text % {"course": cohort.course, "cohort": cohort})
         if not terms["notify"]:
             return [*sentences, _("Nobody is told by mail.")]
         courses = list(offer.courses.all())
@@ -121,6 +134,7 @@ class GrantOffer(Undoable):
             if_held=terms["if_held"],
             notify=terms["notify"],
             note=terms["note"],
+            cohorts=_cohorts(terms),
         )
         return {pk: CHANGED for pk, outcome in outcomes.items() if outcome != Outcome.UNCHANGED}
 
@@ -137,7 +151,7 @@ class GrantOffer(Undoable):
         undone = set(grants.values_list("contact_id", flat=True))
         grants.exclude(pk__in=opened_again).revoke(reason=_("Undone: bulk action %d") % run.pk)
         Grant.objects.set_ends(opened_again)
-        return undone | _move_back(contact_ids, run)
+        return undone | _move_back(contact_ids, run) | set(cohorts_back(contact_ids, run))
 
 
 @register

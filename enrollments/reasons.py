@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from django.db.models import Exists, Subquery
+from django.db import connection
 from django.utils.formats import date_format
-from django.utils.timezone import localtime
+from django.utils.timezone import localtime, now
 
 from accounts.models import Contact
-from enrollments.models import Enrollment, Grant
-from offers.models import Course, Offer
+from enrollments.locks import OUTLOOKS, TODAY, Outlook
+from enrollments.models import Grant
+from offers.models import Course
 
 
 class Bearing(Enum):
@@ -94,11 +95,36 @@ class Verdict:
 
 
 class Standing(NamedTuple):
-    """How the contact stands to the course, apart from grants."""
+    """How the contact stands to the course and its lessons, apart from grants."""
 
     enrollment: int | None
     switched_off_at: datetime | None
+    unlocked_at: datetime | None
+    cohort: str | None
+    cohort_starts_on: date | None
+    is_cohort_to_come: bool | None
     is_offered: bool  # whether an offer that can be granted holds the course
+    outlook: Outlook | None  # None: no lesson is published
+
+
+# By hand, so that it is one statement: the lessons are looked at by the rules in locks.py.
+STANDING = f"""
+    WITH outlook AS ({OUTLOOKS})
+    SELECT mine.id, mine.inactive_at, mine.unlocked_at, cohort.title, cohort.starts_on,
+           cohort.starts_on > {TODAY},
+           EXISTS (
+               SELECT FROM offers_offercourse AS inclusion
+               JOIN offers_offer AS offer ON offer.id = inclusion.offer_id AND offer.status <> 'archived'
+               WHERE inclusion.course_id = course.id
+           ),
+           outlook.*
+    FROM offers_course AS course
+    LEFT JOIN enrollments_enrollment AS mine
+        ON mine.course_id = course.id AND mine.contact_id = ANY(%(contacts)s)
+    LEFT JOIN offers_cohort AS cohort ON cohort.id = mine.cohort_id
+    LEFT JOIN outlook ON true
+    WHERE course.id = %(course)s
+"""  # noqa: S608 -- our own words only
 
 
 @dataclass(frozen=True)
@@ -119,13 +145,16 @@ class Question:
 
     @cached_property
     def standing(self) -> Standing:
-        mine = Enrollment.objects.filter(contact=self.contact, course=self.course)
-        row = Course.objects.filter(pk=self.course.pk).values_list(
-            Subquery(mine.values("pk")),
-            Subquery(mine.values("inactive_at")),
-            Exists(Offer.objects.grantable().filter(courses=self.course)),
-        )
-        return Standing(*row.get())
+        asked: dict[str, Any] = {
+            "contacts": [self.contact.pk],
+            "course": self.course.pk,
+            "at": now(),
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(STANDING, asked)
+            row = cursor.fetchone()
+        found = Outlook(*row[8:]) if row[7] else None  # row[7] is the contact, if there is a lesson
+        return Standing._make((*row[:7], found))
 
 
 type Source = Callable[[Question], Iterable[Reason]]

@@ -4,18 +4,27 @@ from django.urls import URLPattern, path
 
 from enrollments.views import (
     access,
+    comments,
     enrollments,
     exports,
+    files,
     grants,
     holders,
     imports,
+    lessons,
     members,
+    moderation,
+    quiz,
+    quiz_attempts,
+    ratings,
     repair,
+    schedule,
     student,
 )
 
 app_name = "enrollments"
 urlpatterns: list[URLPattern] = [
+    path("files/<uuid:pk>/", files.file_detail, name="file_detail"),
     path("courses/", student.course_list, name="course_list"),
     path("courses/<slug:slug>/", student.course_detail, name="course_detail"),
     path("courses/<slug:slug>/lessons/<int:pk>/", student.lesson_detail, name="lesson_detail"),
@@ -23,6 +32,44 @@ urlpatterns: list[URLPattern] = [
         "courses/<slug:slug>/lessons/<int:pk>/complete/",
         student.lesson_complete,
         name="lesson_complete",
+    ),
+    path(
+        "courses/<slug:slug>/lessons/<int:pk>/progress/",
+        student.lesson_progress,
+        name="lesson_progress",
+    ),
+    path(
+        "courses/<slug:slug>/lessons/<int:pk>/comments/",
+        comments.comment_list,
+        name="comment_list",
+    ),
+    path(
+        "courses/<slug:slug>/lessons/<int:lesson_pk>/comments/<int:pk>/take-back/",
+        comments.comment_take_back,
+        name="comment_take_back",
+    ),
+    path("courses/<slug:slug>/rating/", ratings.rating_update, name="rating_update"),
+    path("dashboard/comments/", moderation.moderation_list, name="moderation_list"),
+    path(
+        "dashboard/comments/lessons/<int:pk>/",
+        moderation.moderation_detail,
+        name="moderation_detail",
+    ),
+    path("dashboard/comments/<int:pk>/hide/", moderation.comment_hide, name="comment_hide"),
+    path("dashboard/comments/<int:pk>/show/", moderation.comment_show, name="comment_show"),
+    path("dashboard/courses/ratings/", ratings.rating_averages, name="rating_averages"),
+    path("dashboard/courses/<int:pk>/ratings/", ratings.rating_list, name="rating_list"),
+    path("courses/<slug:slug>/lessons/<int:pk>/quiz/", quiz.quiz_take, name="quiz_take"),
+    path(
+        "courses/<slug:slug>/lessons/<int:pk>/quiz/<int:number>/",
+        quiz.quiz_result,
+        name="quiz_result",
+    ),
+    path("dashboard/quiz-attempts/", quiz_attempts.quiz_attempt_list, name="quiz_attempt_list"),
+    path(
+        "dashboard/quiz-attempts/<int:pk>/",
+        quiz_attempts.quiz_attempt_detail,
+        name="quiz_attempt_detail",
     ),
     path(
         "dashboard/contacts/<int:contact_pk>/grants/new/",
@@ -45,6 +92,24 @@ urlpatterns: list[URLPattern] = [
         enrollments.enrollment_update,
         name="enrollment_update",
     ),
+    path("dashboard/enrollments/<int:pk>/lessons/", lessons.lesson_list, name="lesson_list"),
+    path(
+        "dashboard/enrollments/<int:pk>/unlock/",
+        lessons.enrollment_unlock,
+        name="enrollment_unlock",
+    ),
+    path("dashboard/enrollments/<int:pk>/lock/", lessons.enrollment_lock, name="enrollment_lock"),
+    path(
+        "dashboard/enrollments/<int:pk>/lessons/<int:lesson_pk>/unlock/",
+        lessons.lesson_unlock,
+        name="lesson_unlock",
+    ),
+    path(
+        "dashboard/enrollments/<int:pk>/lessons/<int:lesson_pk>/lock/",
+        lessons.lesson_lock,
+        name="lesson_lock",
+    ),
+    path("dashboard/courses/<int:pk>/schedule/", schedule.schedule_detail, name="schedule_detail"),
     path(
         "dashboard/contacts/<int:contact_pk>/offers/<int:offer_pk>/revoke/",
         grants.offer_revoke,

@@ -73,6 +73,7 @@ class Name(models.TextChoices):
     COMMENT_CREATED = "comment.created", _("Comment written")
     COMMENT_HIDDEN = "comment.hidden", _("Comment hidden")
     COMMENT_SHOWN = "comment.shown", _("Comment shown again")
+    COMMENT_TAKEN_BACK = "comment.taken_back", _("Comment taken back")
     IMPORT_FINISHED = "import.finished", _("Import finished")
     IMPORT_UNDONE = "import.undone", _("Import undone")
     EXPORT_MADE = "export.made", _("Export made")

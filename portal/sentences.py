@@ -18,7 +18,7 @@ from accounts.models.link import Purpose, Section
 from enrollments.models import Enrollment
 from enrollments.models.enrollment import LearningStatus
 from enrollments.models.grant import source_label
-from offers.models import Course, Lesson, Offer
+from offers.models import Cohort, Course, Lesson, Offer
 from portal.events import Name
 from portal.models import Event, School
 
@@ -26,12 +26,14 @@ type Titles = Mapping[tuple[str, int], str]  # (word of the data, pk) -> what it
 
 NOUNS: dict[str, tuple[type[models.Model], str]] = {
     "offer": (Offer, "title"),
+    "cohort": (Cohort, "title"),
     "course": (Course, "title"),
     "lesson": (Lesson, "title"),
     "user": (User, "email"),
 }
 
 ICONS = {
+    "comment": "comment",
     "contact": "user",
     "course": "book",
     "enrollment": "edit",
@@ -42,6 +44,7 @@ ICONS = {
     "offer": "key",
     "password": "lock",
     "portal": "arrow-right",
+    "quiz": "check",
     "role": "shield",
     "settings": "settings",
 }
@@ -50,6 +53,8 @@ TONES = {
     Name.OFFER_RESUMED: "good",
     Name.OFFER_SUSPENDED: "warn",
     Name.OFFER_EXPIRED: "warn",
+    Name.COMMENT_HIDDEN: "warn",
+    Name.CONTACT_ERASURE_ASKED: "warn",
     Name.OFFER_REVOKED: "bad",
     Name.CONTACT_BLOCKED: "bad",
 }
@@ -71,6 +76,7 @@ EXPORTED = {
     "subscriptions": gettext_lazy("Subscriptions"),
     "contacts": gettext_lazy("Contacts"),
     "audit": gettext_lazy("Audit"),
+    "my_data": gettext_lazy("Their own data"),
 }
 
 
@@ -98,7 +104,7 @@ def sentences(events: Sequence[Event]) -> list[Sentence]:
 def _titles(events: Sequence[Event]) -> Titles:
     found: dict[tuple[str, int], str] = {}
     for word, (model, column) in NOUNS.items():
-        asked = [event for event in events if word in _subjects(event)]
+        asked = [event for event in events if word in (*_subjects(event), "cohort")]
         if pks := {event.data[word] for event in asked if word in event.data}:
             rows = model._default_manager.filter(pk__in=pks).values_list("pk", column)
             found |= {(word, pk): title for pk, title in rows}
@@ -120,11 +126,21 @@ def _sentence(event: Event, titles: Titles) -> Sentence:
         details=tuple(filter(None, details)),
         icon=ICONS.get(event.name.split(".")[0], "info"),
         tone=TONES.get(name, ""),
-        url=reverse("enrollments:import_detail", args=[data["batch"]]) if "batch" in data else "",
+        url=_address(data),
     )
 
 
 type Data = Mapping[str, Any]
+
+
+def _address(data: Data) -> str:
+    """The page of what an event is about: an import, the thread of a comment."""
+    if "batch" in data:
+        return reverse("enrollments:import_detail", args=[data["batch"]])
+    if "comment" in data:
+        lesson = reverse("enrollments:moderation_detail", args=[data["lesson"]])
+        return f"{lesson}?thread={data.get('parent') or data['comment']}#comment-{data['comment']}"
+    return ""
 
 
 def _no_facts(data: Data) -> Iterator[str]:
@@ -141,6 +157,9 @@ def _common(name: Name, data: Data, titles: Titles) -> Iterator[str]:
         yield _("without a mail")
     if data.get("reason"):
         yield str(data["reason"])
+    if "cohort" in data:
+        pk = data["cohort"]
+        yield _("cohort: %s") % (titles.get(("cohort", pk), _("deleted")) if pk else _("none"))
     if data.get("section"):
         yield _("to: %s") % Section(data["section"]).label
     yield from (f"+ {tag}" for tag in data.get("added", []))
@@ -195,6 +214,14 @@ def _new_values(data: Data) -> Iterator[str]:
                 yield _("learning status: %s") % LearningStatus(value).label
             case "attempt":
                 yield _("begun anew, attempt %s") % value
+            case "unlocked_at":
+                yield _("all lessons unlocked") if value else _("the rules hold again")
+            case "unlocked":
+                yield _("unlocked")
+            case "locked":
+                yield _("locked again")
+            case "cohort":
+                pass  # named by _common()
             case _:
                 yield f"{_field_label(Enrollment, field)}: {value}"
 
@@ -229,6 +256,22 @@ def _link(data: Data) -> Iterator[str]:
     yield str(Purpose(data["purpose"]).label)
     if data.get("delivery") == "copy":
         yield _("copied, not mailed")
+    if data.get("email"):
+        yield str(data["email"])
+
+
+def _quiz_result(data: Data) -> Iterator[str]:
+    yield _("passed") if data["passed"] else _("not passed")
+    yield f"{data['percent']} %"
+
+
+def _rated(data: Data) -> Iterator[str]:
+    yield _("%s of 5 stars") % data["stars"]
+
+
+def _answered(data: Data) -> Iterator[str]:
+    if data.get("parent"):
+        yield _("an answer")
 
 
 def _mended(data: Data) -> Iterator[str]:
@@ -236,6 +279,7 @@ def _mended(data: Data) -> Iterator[str]:
 
 
 FACTS: dict[Name, Callable[[Data], Iterator[str]]] = {
+    Name.COMMENT_CREATED: _answered,
     Name.CONTACT_UPDATED: _changed_fields(Contact),
     Name.CONTACT_EMAIL_CHANGED: _former_address,
     Name.CONTACT_REPAIRED: _mended,
@@ -244,10 +288,12 @@ FACTS: dict[Name, Callable[[Data], Iterator[str]]] = {
     Name.OFFER_GRANTED: _dates,
     Name.OFFER_EXTENDED: _dates,
     Name.OFFER_EXPIRED: _expiry,
+    Name.COURSE_RATED: _rated,
     Name.ENROLLMENT_CHANGED: _new_values,
     Name.IMPORT_FINISHED: _counts,
     Name.IMPORT_UNDONE: _counts,
     Name.EXPORT_MADE: _exported,
     Name.ROLE_CHANGED: _roles,
+    Name.QUIZ_SUBMITTED: _quiz_result,
     Name.SETTINGS_CHANGED: _changed_fields(School),
 }

@@ -35,10 +35,10 @@ class Entry:
 KINDS: dict[str, tuple[str | Promise, set[str]]] = {
     "access": (gettext_lazy("Access"), {"offer", "enrollment", "group"}),
     "mails": (gettext_lazy("Mails"), set()),
-    "learning": (gettext_lazy("Learning"), {"course", "lesson"}),
+    "learning": (gettext_lazy("Learning"), {"course", "lesson", "quiz", "comment"}),
     "account": (
         gettext_lazy("Account"),
-        {"contact", "portal", "magic_link", "password", "role", "import"},
+        {"contact", "portal", "magic_link", "password", "role", "import", "export"},
     ),
 }
 

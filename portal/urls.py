@@ -3,13 +3,14 @@
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
-from portal.views import audit, bulk, contact, contacts, demo, home, search, styleguide
+from portal.views import audit, bulk, contact, contacts, demo, home, my_data, search, styleguide
 from portal.views import settings as school_settings
 
 handler404 = "portal.views.errors.not_found"
 
 house: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
+    path("profile/data/", my_data.my_data, name="my_data"),
     path("dashboard/", home.dashboard, name="dashboard"),
     path("dashboard/activity/", home.activity, name="activity"),
     path("dashboard/search/", search.search, name="search"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 import make
 import pytest
@@ -32,6 +33,7 @@ def pages(patterns, prefix="/"):
         if isinstance(pattern, URLResolver):
             yield from pages(pattern.url_patterns, path)
         else:
+            path = re.sub("<uuid:[^>]+>", str(uuid.UUID(int=1)), path)
             yield re.sub("<[^>]+>", "1", path)
 
 
@@ -39,7 +41,7 @@ ALL = set(pages(get_resolver().url_patterns))
 PAGES = sorted(ALL - set(PUBLIC))
 STAFF = [url for url in PAGES if url.startswith("/dashboard/")]
 
-# What each role may open of the dashboard: a moderator nothing yet but its home and profile.
+# What each role may open of the dashboard: a moderator its home, their profile and the comments.
 HOME = {
     "/dashboard/",
     "/dashboard/activity/",
@@ -47,12 +49,17 @@ HOME = {
     "/dashboard/profile/",
 }
 CLOSED_TO = {
-    Role.MODERATOR: [url for url in STAFF if url not in HOME],
+    Role.MODERATOR: [
+        url for url in STAFF if url not in HOME and not url.startswith("/dashboard/comments/")
+    ],
     Role.SUPPORT: [
         url
         for url in STAFF
-        if re.match(r"/dashboard/(offers|courses|modules|lessons|settings|events|jobs|audit)/", url)
-        and not re.match(r"/dashboard/offers/1/holders/(move/)?$", url)
+        if re.match(
+            r"/dashboard/(offers|courses|cohorts|modules|lessons|questions|settings|events|jobs|audit)/",
+            url,
+        )
+        and not re.match(r"/dashboard/(offers/1/holders/(move/)?|courses/1/schedule/)$", url)
     ],
     Role.ADMIN: [url for url in STAFF if re.match(r"/dashboard/(settings|events|jobs)/", url)],
 }

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from enrollments.forms.cohorts import CohortsForm
 from enrollments.forms.dates import day_field
 from offers.models import Offer
 from portal.models import School
@@ -28,8 +29,8 @@ class _TermsForm(forms.Form):
         return words
 
 
-class GrantOfferForm(_TermsForm):
-    """One offer, until when, and what of those who hold it."""
+class GrantOfferForm(_TermsForm, CohortsForm):
+    """One offer, until when, what of those who hold it, and the cohorts of its courses."""
 
     offer = forms.ModelChoiceField(Offer.objects.grantable(), label=gettext_lazy("Offer"))
     mode = forms.ChoiceField(
@@ -60,6 +61,17 @@ class GrantOfferForm(_TermsForm):
     notify = forms.BooleanField(
         label=gettext_lazy("Send the access mail"), required=False, initial=True
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.add_cohorts()
+        self.order_fields(["offer", *(field.name for field in self.cohort_fields())])
+
+    def clean(self) -> dict[str, Any]:
+        words = super().clean()
+        offer = words.get("offer")
+        words["cohorts"] = self.clean_cohorts(words, [offer] if offer else [])
+        return words
 
     def clean_day(self) -> date | None:
         day: date | None = self.cleaned_data["day"]

@@ -1,4 +1,4 @@
-"""The enrollments of one person in one form: expiration dates, status, learning status, enrolled on."""
+"""The enrollments of one person in one form: expiration dates, status, learning status, cohort, locks."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from accounts.models import Contact
-from enrollments.forms.dates import Moved, day_field, is_fixed, is_reversed
+from enrollments.cohorts import set_cohorts
+from enrollments.forms.cohorts import in_words
+from enrollments.forms.dates import (
+    Moved,
+    day_field,
+    enrolled_on_field,
+    is_fixed,
+    is_reversed,
+)
 from enrollments.models import Enrollment, Grant
 from enrollments.models.enrollment import LearningStatus
 from enrollments.status import with_access_status
+from offers.models import Cohort
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,8 @@ class Row:
     status: BoundField
     learning: BoundField
     enrolled_on: BoundField
+    cohort: BoundField | None  # None where the course has none
+    unlocked: BoundField
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,9 @@ class EnrollmentsForm(forms.Form):
         for grant in granted.prefetch_related("offer__courses").order_by("offer__title", "pk"):
             for course in grant.offer.courses.all():
                 self.grants.setdefault(course.pk, []).append(grant)
+        self.cohorts: dict[int, list[Cohort]] = {}  # by course
+        for cohort in Cohort.objects.filter(course__enrollments__in=self.enrollments):
+            self.cohorts.setdefault(cohort.course_id, []).append(cohort)
         for enrollment in self.enrollments:
             self._add_fields(enrollment)
 
@@ -90,12 +104,28 @@ class EnrollmentsForm(forms.Form):
             initial=enrollment.learning_status,
             show_hidden_initial=True,
         )
-        self.fields[f"enrolled_on_{pk}"] = day_field(
+        self.fields[f"enrolled_on_{pk}"] = enrolled_on_field(
             label=_("Enrolled in %(course)s on") % {"course": course},
             initial=enrollment.enrolled_on,
             show_hidden_initial=True,
             required=True,
         )
+        self.fields[f"unlocked_{pk}"] = forms.BooleanField(
+            label=_("Unlock all lessons of %(course)s") % {"course": course},
+            initial=enrollment.unlocked_at is not None,
+            show_hidden_initial=True,
+            required=False,
+        )
+        if cohorts := self.cohorts.get(course.pk):
+            self.fields[f"cohort_{pk}"] = forms.TypedChoiceField(
+                label=_("Cohort in %(course)s") % {"course": course},
+                choices=[("", _("No cohort")), *((each.pk, in_words(each)) for each in cohorts)],
+                coerce=int,
+                empty_value=None,
+                initial=enrollment.cohort_id,
+                show_hidden_initial=True,
+                required=False,
+            )
         for grant in self._movable(enrollment):
             self.fields[f"ends_on_{pk}_{grant.pk}"] = day_field(
                 label=_("Expiration date of %(course)s through %(offer)s")
@@ -127,6 +157,8 @@ class EnrollmentsForm(forms.Form):
                 status=self[f"status_{pk}"],
                 learning=self[f"learning_{pk}"],
                 enrolled_on=self[f"enrolled_on_{pk}"],
+                cohort=self[f"cohort_{pk}"] if f"cohort_{pk}" in self.fields else None,
+                unlocked=self[f"unlocked_{pk}"],
             )
 
     def clean(self) -> dict[str, Any]:
@@ -150,6 +182,13 @@ class EnrollmentsForm(forms.Form):
         """Write what was changed here; the dates by one statement, for all courses."""
         before = {grant.pk: grant.ends_on for grants in self.grants.values() for grant in grants}
         Grant.objects.set_ends(self.ends)
+        set_cohorts(
+            {
+                each.pk: self.cleaned_data[f"cohort_{each.pk}"]
+                for each in self.enrollments
+                if f"cohort_{each.pk}" in self.changed_data
+            }
+        )
         changed = [each for each in self.enrollments if self._change(each)]
         ended = {LearningStatus.CANCELED, LearningStatus.RETURNED}
         left = {
@@ -171,7 +210,9 @@ class EnrollmentsForm(forms.Form):
         if f"enrolled_on_{pk}" in self.changed_data:
             fields["enrolled_on"] = words[f"enrolled_on_{pk}"]
         enrollment.change(**fields)
-        is_switched = f"status_{pk}" in self.changed_data
-        if is_switched:
+        if f"status_{pk}" in self.changed_data:
             enrollment.switch(on=words[f"status_{pk}"] == "active")
-        return bool(fields) or is_switched
+        if f"unlocked_{pk}" in self.changed_data:
+            enrollment.unlock_all(on=words[f"unlocked_{pk}"])
+        others = {f"status_{pk}", f"unlocked_{pk}", f"cohort_{pk}"}
+        return bool(fields) or not others.isdisjoint(self.changed_data)

@@ -1,10 +1,11 @@
 """The nouns of access, one file each."""
 
-from enrollments.models.comment import Comment, Rating
+from enrollments.models.comment import Comment
 from enrollments.models.enrollment import Enrollment, LessonProgress, Unlock
 from enrollments.models.grant import Grant, Outcome
 from enrollments.models.import_batch import IfHeld, ImportBatch, ImportFile, ImportRow, RowOutcome
 from enrollments.models.quiz_attempt import QuizAttempt
+from enrollments.models.rating import Rating
 
 __all__ = [
     "Comment",

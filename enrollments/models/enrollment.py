@@ -63,7 +63,7 @@ class Enrollment(models.Model):
     course = models.ForeignKey(Course, models.PROTECT, related_name="enrollments")
     enrolled_on = models.DateField()  # in the school's zone; drip counts from it
     inactive_at = models.DateTimeField(null=True)  # switched off by staff
-    # The class they are in. Its days count instead of their own.
+    # The cohort they are in. Its days count instead of their own.
     cohort = models.ForeignKey(
         Cohort, models.SET_NULL, null=True, blank=True, related_name="enrollments"
     )

@@ -13,8 +13,9 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Contact, User
+from enrollments.cohorts import join_cohorts
 from enrollments.models.enrollment import Enrollment
-from offers.models import Offer
+from offers.models import Cohort, Offer
 from portal import context
 from portal.events import Fact, Name, record_many
 from portal.models import School
@@ -51,6 +52,7 @@ class Terms(TypedDict):
     starts_at: None is now.
     notify: whether the access mail may follow.
     note: why, for whoever asks later.
+    cohorts: into which those come whom this gives or changes something, for the courses of the offer.
     """
 
     source: Required[str]
@@ -59,6 +61,7 @@ class Terms(TypedDict):
     starts_at: NotRequired[datetime | None]
     notify: NotRequired[bool]
     note: NotRequired[str]
+    cohorts: NotRequired[Collection[Cohort]]
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):
@@ -127,6 +130,10 @@ class GrantQuerySet(models.QuerySet["Grant"]):
             outcomes |= self._insert(days, until, offer=offer, starts_at=starts_at, terms=terms)
             User.objects.for_contacts(fresh)
             Enrollment.objects.enroll(contact_ids=fresh, offer=offer, on=first_day)
+        if cohorts := terms.get("cohorts"):
+            joining = fresh if if_held == "leave" else ids
+            moved = join_cohorts(contact_ids=joining, cohorts=cohorts, offer=offer)
+            outcomes |= {pk: Outcome.UPDATED for pk in moved if outcomes[pk] == Outcome.UNCHANGED}
         return outcomes
 
     def _holding(self, ids: list[int], *, offer: Offer, ends: Ends) -> set[int]:
@@ -385,7 +392,7 @@ def _facts(pk: int, offer: Offer, ends_on: date | None, terms: Terms) -> dict[st
 class Grant(models.Model):
     """One contact's permission to use one offer, from one source. Never deleted."""
 
-    contact = models.ForeignKey(Contact, models.PROTECT, related_name="grants")
+    contact = models.ForeignKey(Contact, models.PROTECT, related_name="grants", db_index=False)
     offer = models.ForeignKey(Offer, models.PROTECT, related_name="grants", db_index=False)
     source = models.CharField(max_length=80)  # "manual", "import:<batch>", "purchase:<order>" …
     granted_by = models.ForeignKey(
@@ -433,6 +440,14 @@ class Grant(models.Model):
             # Who holds an offer; and whether one contact does, also while the offer is granted to
             # thousands, of whom PostgreSQL's statistics do not know yet.
             models.Index(fields=["offer", "contact"], name="grant_by_offer"),
+            # Their grants; and of the index alone, whether one of them is held.
+            models.Index(fields=["contact", "revoked_at", "ends_at"], name="grant_by_contact"),
+            # The few whose access somebody shut: the list asks for status "inactive".
+            models.Index(
+                fields=["contact"],
+                condition=Q(revoked_at__isnull=False) | Q(suspended_at__isnull=False),
+                name="grant_shut",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='lesson',
             name='opens_after',
-            field=models.PositiveSmallIntegerField(blank=True, help_text='So many days after the day of enrollment, or the start of the class.', null=True, validators=[django.core.validators.MaxValueValidator(3650)], verbose_name='opens after days'),
+            field=models.PositiveSmallIntegerField(blank=True, help_text='So many days after the day of enrollment, or the start of the cohort.', null=True, validators=[django.core.validators.MaxValueValidator(3650)], verbose_name='opens after days'),
         ),
         migrations.AddField(
             model_name='lesson',
@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='module',
             name='opens_after',
-            field=models.PositiveSmallIntegerField(blank=True, help_text='So many days after the day of enrollment, or the start of the class.', null=True, validators=[django.core.validators.MaxValueValidator(3650)], verbose_name='opens after days'),
+            field=models.PositiveSmallIntegerField(blank=True, help_text='So many days after the day of enrollment, or the start of the cohort.', null=True, validators=[django.core.validators.MaxValueValidator(3650)], verbose_name='opens after days'),
         ),
         migrations.AddField(
             model_name='module',

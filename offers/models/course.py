@@ -61,7 +61,7 @@ class Released(models.Model):
         null=True,
         blank=True,
         validators=[MaxValueValidator(3_650)],
-        help_text=_("So many days after the day of enrollment, or the start of the class."),
+        help_text=_("So many days after the day of enrollment, or the start of the cohort."),
     )
     opens_on = models.DateField(
         _("opens on"), null=True, blank=True, help_text=_("For everybody, on this day.")

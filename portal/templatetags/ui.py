@@ -3,6 +3,7 @@
 Everything else is a file in templates/components. The style guide shows them all.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
@@ -16,7 +17,7 @@ from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
 from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localdate, localtime, now
 from django.utils.translation import get_language, gettext_lazy, ngettext_lazy, pgettext_lazy
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 from portal.events import Name
+from portal.models import School
 
 register = template.Library()
 
@@ -59,6 +61,9 @@ STATES: dict[str, tuple[str, Text]] = {
     "draft": ("muted", pgettext_lazy("state", "Draft")),
     "published": ("good", gettext_lazy("Published")),
     "archived": ("muted", gettext_lazy("Archived")),
+    # Cohorts, besides "running"
+    "upcoming": ("warn", gettext_lazy("Upcoming")),
+    "over": ("muted", gettext_lazy("Over")),
     # Messages and jobs
     "waiting": ("accent", gettext_lazy("Waiting")),
     "queued": ("accent", gettext_lazy("Queued")),
@@ -76,6 +81,7 @@ STATES: dict[str, tuple[str, Text]] = {
     "checking": ("accent", gettext_lazy("Being checked")),
     "checked": ("warn", gettext_lazy("Ready to start")),
     "refused": ("bad", gettext_lazy("Refused")),
+    "interrupted": ("bad", gettext_lazy("Interrupted")),
     "undoing": ("accent", gettext_lazy("Being undone")),
     "undone": ("muted", gettext_lazy("Undone")),
     "updated": ("good", gettext_lazy("Updated")),
@@ -262,6 +268,29 @@ def avatar(name: object) -> SafeString:
     )
 
 
+# What people write: addresses in it, without what is invisible, and the marks that end a sentence after one.
+ADDRESS = re.compile(
+    r"https?://[\w\[][^\s<>\"'\u200b-\u200f\u202a-\u202e\u2066-\u2069]*", re.IGNORECASE
+)
+ENDS = ".,:;!?*_~"
+
+
+@register.filter
+def linked(text: object) -> SafeString:
+    """Plain text of somebody's, escaped, with its http and https addresses as links that recommend nothing."""
+    words, parts, end = str(text), [], 0
+    for found in ADDRESS.finditer(words):
+        address = found[0].rstrip(ENDS)
+        if "(" not in address:
+            address = address.rstrip(ENDS + ")")
+        parts += [
+            escape(words[end : found.start()]),
+            format_html('<a href="{0}" rel="ugc nofollow noopener">{0}</a>', address),
+        ]
+        end = found.start() + len(address)
+    return SafeString("".join([*parts, escape(words[end:])]))
+
+
 # Times
 
 
@@ -294,12 +323,16 @@ def when(value: datetime | None, *, empty: Text = NOTHING) -> SafeString:
 
 @register.simple_tag
 def day(value: date | None, *, empty: Text = NOTHING) -> SafeString:
-    """A date; its title holds the weekday and how far away it is. Takes a datetime too."""
+    """A date; its title holds the weekday and how far away it is. Takes a datetime too: see school_day."""
     if value is None:
         return format_html('<span class="muted">{}</span>', empty)
-    if isinstance(value, datetime):
-        value = localdate(value)
-    return _day(value, localdate(), get_language())
+    return _day(school_day(value), School.current().today(), get_language())
+
+
+@register.filter
+def school_day(value: date | datetime) -> date:
+    """The day a moment lies on in the school's zone, whatever clock its reader lives by."""
+    return localdate(value, School.current().zone) if isinstance(value, datetime) else value
 
 
 @lru_cache(maxsize=5000)
@@ -330,14 +363,12 @@ def progress(done: int, total: int, *, label: Text = "", short: bool = False) ->
     """How much of `total` is done, as a bar and in words. Nothing to do counts as 0%."""
     percent = min(100, 100 * done // total) if total else 0
     text = f"{percent}%" if short else _done_of(done, total, percent, get_language())
-    return format_html(
-        '<span class="progress{}"><progress max="{}" value="{}" aria-label="{}"></progress>'
-        '<span class="progress__text">{}</span></span>',
-        " progress--done" if percent == 100 else "",
-        total or 1,
-        done,
-        label or _("Progress"),
-        text,
+    # Not by format_html(): a shelf may have hundreds of them.
+    name = conditional_escape(str(label or _("Progress")))
+    return SafeString(
+        f'<span class="progress{" progress--done" if percent == 100 else ""}">'
+        f'<progress max="{total or 1}" value="{done}" aria-label="{name}"></progress>'
+        f'<span class="progress__text">{text}</span></span>'
     )
 
 
@@ -348,6 +379,17 @@ def _done_of(done: int, total: int, percent: int, _language: str | None) -> str:
         "total": number_format(total, force_grouping=True),
         "percent": percent,
     }
+
+
+@register.simple_tag
+def stars(number: float) -> SafeString:
+    """So many of five stars, to the nearest half, drawn and in words."""
+    halves = round(number * 2)
+    return format_html(
+        '<span class="stars stars--{}" role="img" aria-label="{}"></span>',
+        halves,
+        _("%(stars)s of 5 stars") % {"stars": number_format(halves / 2, 1 if halves % 2 else 0)},
+    )
 
 
 @register.inclusion_tag("components/bar_chart.html")
@@ -385,7 +427,7 @@ def may(user: "User", permission: str) -> bool:
 
 
 @register.simple_tag
-def address(name: str, *pks: int) -> SafeString:
+def address(name: str, *pks: int | str) -> SafeString:
     """{% address "app:name" pk %}: {% url %} for the rows of a list, where looking it up each time is too slow.
 
     For addresses with nothing but numbers in them.
@@ -395,7 +437,7 @@ def address(name: str, *pks: int) -> SafeString:
 
 @register.simple_tag
 def row_link(
-    label: Text, about: object, name: str, *pks: int, asks: bool = False, tone: str = ""
+    label: Text, about: object, name: str, *pks: int | str, asks: bool = False, tone: str = ""
 ) -> SafeString:
     """{% row_link "Revoke…" about "app:name" pk asks=True tone="danger" %}: what may be done to a row of a list.
 

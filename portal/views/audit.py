@@ -40,7 +40,7 @@ GROUPS = {
     "access": (gettext_lazy("Access"), {"offer", "enrollment"}),
     "people": (gettext_lazy("Contacts"), {"contact"}),
     "logins": (gettext_lazy("Logins"), {"portal", "magic_link", "password"}),
-    "learning": (gettext_lazy("Courses"), {"course", "lesson"}),
+    "learning": (gettext_lazy("Courses"), {"course", "lesson", "quiz", "comment"}),
     "files": (gettext_lazy("Imports and exports"), {"import", "export"}),
     "school": (gettext_lazy("Roles and settings"), {"role", "settings"}),
 }

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Contact
 from accounts.models.contact import LAST_ACCESS
-from enrollments.models import Grant
+from enrollments.models import Enrollment, Grant
 from portal.templatetags.ui import NOTHING, day, state, when
 
 if TYPE_CHECKING:
@@ -103,6 +103,23 @@ def _courses(contact: Any) -> object:
     }
 
 
+def _load_cohorts(contacts: Collection[Contact]) -> None:
+    """The cohorts each is in, by the titles of their courses; one statement for the page."""
+    titles: dict[int, list[str]] = {contact.pk: [] for contact in contacts}
+    rows = Enrollment.objects.filter(contact__in=titles, cohort__isnull=False)
+    named = rows.order_by("course__title", "pk").values_list(
+        "contact_id", "course__title", "cohort__title"
+    )
+    for pk, course, cohort in named:
+        titles[pk].append(f"{course}: {cohort}")
+    for contact in contacts:
+        contact.cohort_titles = titles[contact.pk]  # type: ignore[attr-defined]
+
+
+def _cohorts(contact: Any) -> object:
+    return ", ".join(contact.cohort_titles) or NOTHING
+
+
 COLUMNS = {
     column.key: column
     for column in (
@@ -114,6 +131,7 @@ COLUMNS = {
         Column("offers", gettext_lazy("Active offers"), _offers, load=_load_offers),
         Column("ends", gettext_lazy("Access ends"), _ends, load=_load_offers),
         Column("courses", gettext_lazy("Courses"), _courses, load=_load_progress),
+        Column("cohorts", gettext_lazy("Cohorts"), _cohorts, load=_load_cohorts),
         Column("invited", gettext_lazy("Invited"), lambda row: day(row.invited_at)),
         Column("joined", gettext_lazy("Joined"), lambda row: day(row.joined_at)),
         Column(

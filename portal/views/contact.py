@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import JSONField, QuerySet
-from django.db.models.expressions import RawSQL
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import now
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from accounts.decorators import staff_required
 from accounts.forms import BlockForm, LinkForm, NoteForm
 from accounts.http import StaffRequest, posted
-from accounts.models import Contact, Link, Note
+from accounts.models import Contact, Link, Note, User
 from enrollments import access
 from portal.timeline import KINDS, timeline
-from portal.views.holdings import by_offer, course_rows, grant_rows, joined, named
+from portal.views.holdings import course_rows, grant_rows, named
 from portal.views.navigation import Item
 
 TIMELINE = 50  # entries of a page of it
@@ -34,73 +35,89 @@ LINKS = 5
 NOTES = 20
 
 
-# By hand, as in holdings.py.
-TAGS = """ARRAY(
-    SELECT tag.name FROM accounts_tag AS tag
-    JOIN accounts_contact_tags AS tagged ON tagged.tag_id = tag.id
-    WHERE tagged.contact_id = accounts_contact.id ORDER BY tag.name
-)"""
-LAST_MAIL = """(
-    SELECT jsonb_build_object('pk', id, 'state', state, 'subject', subject)
-    FROM notifications_message
-    WHERE contact_id = accounts_contact.id ORDER BY id DESC LIMIT 1
-)"""
-# What access.with_portal_status() says; a test holds the two together.
-PORTAL_STATUS = """CASE
-    WHEN accounts_contact.blocked_at IS NOT NULL THEN 'blocked'
-    WHEN accounts_contact.joined_at IS NOT NULL THEN 'joined'
-    WHEN accounts_contact.invited_at IS NOT NULL THEN 'invited'
-    WHEN EXISTS (
-        SELECT FROM enrollments_grant AS held
-        WHERE held.contact_id = accounts_contact.id AND held.revoked_at IS NULL
-          AND (held.ends_at IS NULL OR held.ends_at > %s)
-    ) THEN 'active'
-    ELSE 'none'
-END"""
+# By hand, as in holdings.py. The status is what access.with_portal_status() says; a test holds the two together.
+CONTACT = """
+    SELECT contact.*, login.id AS login_pk, login.password AS login_password, login.role AS login_role,
+           mail.id AS mail_pk, mail.state AS mail_state, mail.subject AS mail_subject,
+           ARRAY(
+               SELECT tag.name FROM accounts_tag AS tag
+               JOIN accounts_contact_tags AS tagged ON tagged.tag_id = tag.id
+               WHERE tagged.contact_id = contact.id ORDER BY tag.name
+           ) AS tag_names,
+           CASE
+               WHEN contact.blocked_at IS NOT NULL THEN 'blocked'
+               WHEN contact.joined_at IS NOT NULL THEN 'joined'
+               WHEN contact.invited_at IS NOT NULL THEN 'invited'
+               WHEN EXISTS (
+                   SELECT FROM enrollments_grant AS held
+                   WHERE held.contact_id = contact.id AND held.revoked_at IS NULL
+                     AND (held.ends_at IS NULL OR held.ends_at > %s)
+               ) THEN 'active'
+               ELSE 'none'
+           END AS portal_status
+    FROM accounts_contact AS contact
+    LEFT JOIN accounts_user AS login ON login.contact_id = contact.id
+    LEFT JOIN LATERAL (
+        SELECT id, state, subject FROM notifications_message
+        WHERE contact_id = contact.id ORDER BY id DESC LIMIT 1
+    ) AS mail ON true
+    WHERE contact.id = %s
+"""
 NOTES_OF = f"""
     SELECT note.id, note.contact_id, note.author_id, note.text, note.created_at,
-           {named("author")} AS author_name
-    FROM accounts_note AS note {joined("author", "note.author_id")}
+           {named("note.author_id")} AS author_name
+    FROM accounts_note AS note
     WHERE note.contact_id = %s ORDER BY note.id DESC LIMIT %s
 """  # noqa: S608 (our own words only)
 LINKS_OF = f"""
     SELECT link.id, link.purpose, link.section, link.is_self_service, link.delivery,
            link.created_at, link.expires_at, link.opened_at, link.used_at, link.superseded_at,
-           link.revoked_at, {named("sender")} AS sender
-    FROM accounts_link AS link {joined("sender", "link.created_by_id")}
+           link.revoked_at, {named("link.created_by_id")} AS sender
+    FROM accounts_link AS link
     WHERE link.user_id = %s ORDER BY link.id DESC LIMIT %s
 """  # noqa: S608 (our own words only)
-
-
-def _contacts() -> QuerySet[Contact]:
-    """With all that stands in the left column, by one statement."""
-    return Contact.objects.select_related("user").annotate(
-        portal_status=RawSQL(PORTAL_STATUS, [now()]),  # noqa: S611 (our own words only)
-        tag_names=RawSQL(TAGS, []),  # noqa: S611
-        last_mail=RawSQL(LAST_MAIL, [], JSONField()),  # noqa: S611
-    )
 
 
 @staff_required("view_contacts")
 def contact_detail(request: StaffRequest, pk: int) -> HttpResponse:
     """Who it is, what they may see and why, how they get in; what happened follows in its slot."""
-    contact = get_object_or_404(_contacts(), pk=pk)
+    contact, login = _contact_and_login(pk)
     every = grant_rows(contact)
     grants = [row for row in every if row.state != "revoked"]
     notes = Note.objects.raw(NOTES_OF, [pk, None if "notes" in request.GET else NOTES + 1])
-    login = contact.login
     context = {
         "contact": contact,
+        "login": login,
         "language": dict(settings.LANGUAGES).get(contact.language, contact.language),
-        "offers": by_offer(grants),
+        "grants": grants,
         "past_grants": every[len(grants) :],
-        "courses": list(course_rows(contact, grants)),
+        "courses": course_rows(contact, grants),
         "notes": notes,
-        "note_form": NoteForm(),
         "links": Link.objects.raw(LINKS_OF, [login.pk, LINKS]) if login else [],
-        "link_form": LinkForm(),
+        **_fields(get_language()),
+        "once": uuid.uuid4().hex,
     }
     return render(request, "portal/dashboard/contact_detail.html", context)
+
+
+def _contact_and_login(pk: int) -> tuple[Contact, User | None]:
+    """With all that stands in the left column, by one statement. Raises Http404."""
+    for contact in Contact.objects.raw(CONTACT, [now(), pk]):
+        told = contact.__dict__
+        login_pk, password, role = told["login_pk"], told["login_password"], told["login_role"]
+        return contact, User(pk=login_pk, password=password, role=role) if login_pk else None
+    raise Http404
+
+
+@cache
+def _fields(_language: str | None) -> dict[str, str]:
+    """What its forms ask, as long as nobody has answered: the same for every contact."""
+    return {
+        "note_field": str(NoteForm()["text"]),
+        "section_field": render_to_string(
+            "components/field.html", {"field": LinkForm()["section"]}
+        ),
+    }
 
 
 @staff_required("view_contacts")
@@ -165,7 +182,7 @@ def contact_block(request: StaffRequest, pk: int) -> HttpResponse:
 def _effects_of_blocking(contact: Contact) -> Iterator[str]:
     """What blocking would do, in numbers."""
     login = contact.login
-    if login and (sessions := login.sessions.filter(expire_date__gt=now()).count()):
+    if login and (sessions := login.live_sessions().count()):
         text = ngettext(
             "Logs them out of %(number)d browser at once.",
             "Logs them out of %(number)d browsers at once.",

@@ -1,179 +1,236 @@
 """What somebody holds and is enrolled in, as the contact page shows it: two statements.
 
-Written by hand, for Django takes longer to put them together than PostgreSQL to answer.
+Written by hand, and read without models: Django would take longer over them than PostgreSQL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
 
-from django.utils.html import format_html
+from django.db import connection
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from accounts.models import Contact
-from enrollments.forms.dates import is_fixed
-from enrollments.models import Enrollment, Grant
+from enrollments.models.grant import source_label
 from enrollments.status import AccessStatus, access_status
-from offers.models import Course, Offer
 from offers.models.lesson import COUNTED
-from portal.templatetags.ui import day, state_label
+from portal.templatetags.ui import day, progress, state, when
 
-# What str() says of a user, by the names of the tables of user and contact.
-NAME = "coalesce(nullif({user}_contact.name, ''), nullif({user}.name, ''), {user}.email)"
-USER = """
-    LEFT JOIN accounts_user AS {user} ON {user}.id = {column}
-    LEFT JOIN accounts_contact AS {user}_contact ON {user}_contact.id = {user}.contact_id
-"""
-
-
-def named(user: str) -> str:
-    """The name of the user that `joined` calls so."""
-    return NAME.format(user=user)
+# What str() says of a user. Not a join: PostgreSQL would weigh the order of them all, for longer than it looks them up.
+NAME = """(
+    SELECT coalesce(nullif(person.name, ''), nullif(login.name, ''), login.email)
+    FROM accounts_user AS login LEFT JOIN accounts_contact AS person ON person.id = login.contact_id
+    WHERE login.id = {column}
+)"""
 
 
-def joined(user: str, column: str) -> str:
-    """A join of the user in `column`, if there is one."""
-    return USER.format(user=user, column=column)
+def named(column: str) -> str:
+    """The name of the user in `column`, if there is one."""
+    return NAME.format(column=column)
 
 
-# PostgreSQL puts those that are not revoked first.
+# In the order of GrantRow; PostgreSQL puts those that are not revoked first. The state is what Grant.state
+# says; a test holds the two together.
 GRANTS = f"""
-    SELECT held.id, held.contact_id, held.offer_id, held.source, held.starts_at, held.ends_on,
-           held.ends_at, held.suspended_at, held.revoked_at, held.note, held.reason,
-           offer.title AS offer_title, offer.status AS offer_status,
-           {named("granter")} AS granter, {named("revoker")} AS revoker,
-           inside.pks AS course_pks, inside.titles AS course_titles
+    SELECT held.id, held.contact_id, held.offer_id, offer.title, offer.status,
+           CASE
+               WHEN held.revoked_at IS NOT NULL THEN 'revoked'
+               WHEN held.ends_at <= %(now)s THEN 'ended'
+               WHEN held.suspended_at IS NOT NULL THEN 'suspended'
+               WHEN held.starts_at > %(now)s THEN 'pending'
+               ELSE 'live'
+           END,
+           held.source, held.starts_at, held.ends_on, held.note, held.revoked_at, held.reason,
+           {named("held.granted_by_id")}, {named("held.revoked_by_id")},
+           array_agg(course.id),
+           coalesce(string_agg(course.title, ', ' ORDER BY course.title, course.id), ''),
+           held.source NOT LIKE 'subscription:%%',  -- Stripe moves its end
+           held.revoked_at IS NULL AND held.id = min(held.id) OVER same AND held.id < max(held.id) OVER same
     FROM enrollments_grant AS held
     JOIN offers_offer AS offer ON offer.id = held.offer_id
-    {joined("granter", "held.granted_by_id")} {joined("revoker", "held.revoked_by_id")}
-    LEFT JOIN LATERAL (
-        SELECT array_agg(course.id) AS pks,
-               array_agg(course.title ORDER BY course.title, course.id) AS titles
-        FROM offers_offercourse AS inclusion
-        JOIN offers_course AS course ON course.id = inclusion.course_id
-        WHERE inclusion.offer_id = held.offer_id AND held.revoked_at IS NULL
-    ) AS inside ON true
-    WHERE held.contact_id = %s
+    LEFT JOIN offers_offercourse AS inclusion
+        ON inclusion.offer_id = held.offer_id AND held.revoked_at IS NULL
+    LEFT JOIN offers_course AS course ON course.id = inclusion.course_id
+    WHERE held.contact_id = %(contact)s
+    GROUP BY held.id, offer.id
+    WINDOW same AS (PARTITION BY held.offer_id, held.revoked_at IS NULL)
     ORDER BY held.revoked_at DESC, offer.title, held.offer_id, held.id DESC
 """  # noqa: S608 (our own words only)
 
-ENROLLMENTS = """
-    SELECT mine.id, mine.contact_id, mine.course_id, mine.enrolled_on, mine.inactive_at,
-           mine.learning_status, mine.attempt,
-           course.title AS course_title, course.status AS course_status,
-           (SELECT count(*) FROM enrollments_lessonprogress AS progress
-            JOIN offers_lesson AS lesson ON lesson.id = progress.lesson_id AND {counted}
-            WHERE progress.enrollment_id = mine.id AND progress.attempt = mine.attempt
-              AND progress.completed_at IS NOT NULL) AS done,
-           (SELECT count(*) FROM offers_lesson AS lesson
-            JOIN offers_module AS module ON module.id = lesson.module_id
-            WHERE module.course_id = mine.course_id AND {counted}) AS total
+# In the order of EnrollmentRow.
+ENROLLMENTS = f"""
+    SELECT mine.id, mine.contact_id, mine.course_id, course.title, course.status,
+           mine.enrolled_on, mine.inactive_at, mine.learning_status, mine.attempt,
+           count(progress.id), count(lesson.id)
     FROM enrollments_enrollment AS mine
     JOIN offers_course AS course ON course.id = mine.course_id
+    LEFT JOIN offers_module AS module ON module.course_id = mine.course_id
+    LEFT JOIN offers_lesson AS lesson ON lesson.module_id = module.id AND {COUNTED}
+    LEFT JOIN enrollments_lessonprogress AS progress
+        ON progress.enrollment_id = mine.id AND progress.lesson_id = lesson.id
+        AND progress.attempt = mine.attempt AND progress.completed_at IS NOT NULL
     WHERE mine.contact_id = %s
+    GROUP BY mine.id, course.id
     ORDER BY course.title, mine.id
-""".replace("{counted}", COUNTED)
+"""  # noqa: S608 (our own words only)
 
 
-@dataclass(frozen=True)
-class GrantRow:
-    """One grant on the page, with what is said of it more than once."""
+class GrantShape(NamedTuple):
+    """What decides how a grant looks."""
 
-    grant: Grant
-    offer: Offer
+    state: str
+    offer_status: str
+    may_extend: bool
+    is_last_of_several: bool
+
+
+class GrantRow(NamedTuple):
+    """One grant on the page, as include_each shows it."""
+
+    pk: int
+    contact_pk: int
+    offer_pk: int
+    offer: str
+    offer_status: str
     state: str
     source: str
-    about: SafeString  # its name beside the others
-    end: SafeString
-    courses: frozenset[int]
-    course_titles: str
+    starts_at: datetime
+    ends_on: date | None
+    note: str
+    revoked_at: datetime | None
+    reason: str
+    granter: str | None
+    revoker: str | None
+    course_pks: list[int | None]
+    courses: str
     may_extend: bool
+    is_last_of_several: bool  # grants of the same offer, none of them revoked
 
     @property
-    def terms(self) -> SafeString:
-        """Where it comes from, since when, until when, by whom."""
-        since = _("from %(on)s") if self.state == "pending" else _("since %(on)s")
-        granter = getattr(self.grant, "granter", None)
-        who = _("granted by %(who)s") % {"who": granter} if granter else ""
-        return format_html(
-            "{} · {} · {}{}{}",
-            self.source,
-            SafeString(since % {"on": day(self.grant.starts_at)}),
-            self.end,
-            " · " if who else "",
-            who,
-        )
-
-
-@dataclass(frozen=True)
-class OfferRows:
-    """The grants of one offer that are not revoked."""
-
-    offer: Offer
-    rows: list[GrantRow]
+    def shape(self) -> GrantShape:
+        return GrantShape(self.state, self.offer_status, self.may_extend, self.is_last_of_several)
 
     @property
-    def are_several(self) -> bool:
-        return len(self.rows) > 1
+    def words(self) -> dict[str, object]:
+        source = source_label(self.source)
+        words: dict[str, object] = {
+            "pk": self.pk,
+            "contact_pk": self.contact_pk,
+            "offer": self.offer,
+            "offer_pk": self.offer_pk,
+            "source": source,
+            "about": f"{self.offer}, {source}",  # beside the others
+            "start": day(self.starts_at),
+            "end": self.end,
+            "granter": self.granter,
+            "courses": self.courses,
+            "note": self.note,
+        }
+        if self.revoked_at:
+            words |= {
+                "revoked": when(self.revoked_at),
+                "revoker": self.revoker,
+                "reason": self.reason,
+            }
+        return words
+
+    @property
+    def opening(self) -> SafeString:
+        """What it says beside a course that it opens, or will, or did."""
+        badge = "" if self.state == "live" else state(self.state)
+        source = source_label(self.source)
+        return format_html("<li>{} ({}): {} {}</li>", self.offer, source, self.end, badge)
+
+    @property
+    def end(self) -> SafeString:
+        if self.ends_on is None:
+            return SafeString(conditional_escape(_("no end")))
+        return SafeString(_("until %(on)s") % {"on": day(self.ends_on)})
 
 
-@dataclass(frozen=True)
-class CourseRow:
-    """One course on the page: how far they are, and which grants open it."""
+class CourseShape(NamedTuple):
+    """What decides how a course looks."""
 
-    enrollment: Enrollment
-    course: Course
+    status: AccessStatus
+    course_status: str
+    learning_status: str
+    is_open: bool
+    is_switched_off: bool
+
+
+class EnrollmentRow(NamedTuple):
+    """One enrollment."""
+
+    pk: int
+    contact_pk: int
+    course_pk: int
+    course: str
+    course_status: str
+    enrolled_on: date
+    inactive_at: datetime | None
+    learning_status: str
+    attempt: int
+    done: int
+    total: int
+
+
+class CourseRow(NamedTuple):
+    """One course on the page, as include_each shows it: how far they are, and which grants open it."""
+
+    mine: EnrollmentRow
     status: AccessStatus
     grants: list[GrantRow]
     is_open: bool
 
     @property
-    def record(self) -> SafeString:
-        """How the learner stands, and since when."""
-        since = _("enrolled on %(on)s") % {"on": day(self.enrollment.enrolled_on)}
-        status = state_label(self.enrollment.learning_status)
-        return format_html("{}: {} · {}", _("Learning status"), status, SafeString(since))
+    def shape(self) -> CourseShape:
+        mine = self.mine
+        return CourseShape(
+            self.status,
+            mine.course_status,
+            mine.learning_status,
+            self.is_open,
+            mine.inactive_at is not None,
+        )
+
+    @property
+    def words(self) -> dict[str, object]:
+        mine = self.mine
+        return {
+            "pk": mine.pk,
+            "contact_pk": mine.contact_pk,
+            "course": mine.course,
+            "course_pk": mine.course_pk,
+            "progress": progress(mine.done, mine.total, label=mine.course) if mine.total else "",
+            "enrolled_on": day(mine.enrolled_on),
+            "attempt": mine.attempt if mine.attempt > 1 else "",
+            "openings": SafeString("".join([row.opening for row in self.grants])),
+        }
 
 
 def grant_rows(contact: Contact) -> list[GrantRow]:
     """Every grant of theirs, those that are revoked last."""
-    return [_grant_row(grant) for grant in Grant.objects.raw(GRANTS, [contact.pk])]
+    with connection.cursor() as cursor:
+        cursor.execute(GRANTS, {"contact": contact.pk, "now": now()})
+        return [GrantRow(*row) for row in cursor.fetchall()]
 
 
-def _grant_row(grant: Grant) -> GrantRow:
-    told = grant.__dict__
-    title, status = told["offer_title"], told["offer_status"]
-    grant.offer = Offer.from_db(None, ("id", "title", "status"), (grant.offer_id, title, status))
-    source = grant.source_label
-    end = _("until %(on)s") % {"on": day(grant.ends_on)} if grant.ends_on else _("no end")
-    return GrantRow(
-        grant=grant,
-        offer=grant.offer,
-        state=grant.state,
-        source=source,
-        about=format_html("{}, {}", title, source),
-        end=SafeString(end),
-        courses=frozenset(told["course_pks"] or ()),
-        course_titles=", ".join(told["course_titles"] or ()),
-        may_extend=not is_fixed(grant),
-    )
-
-
-def by_offer(rows: list[GrantRow]) -> list[OfferRows]:
-    """Grants that are in the order of their offers, offer by offer."""
-    groups = groupby(rows, key=lambda row: row.offer.pk)
-    return [OfferRows(same[0].offer, same) for _pk, group in groups if (same := list(group))]
-
-
-def course_rows(contact: Contact, grants: list[GrantRow]) -> Iterator[CourseRow]:
+def course_rows(contact: Contact, grants: Sequence[GrantRow]) -> list[CourseRow]:
     """The courses they are enrolled in; `grants` are theirs, without revoked ones."""
-    for mine in Enrollment.objects.raw(ENROLLMENTS, [contact.pk]):
-        title, status = mine.__dict__["course_title"], mine.__dict__["course_status"]
-        course = Course.from_db(None, ("id", "title", "status"), (mine.course_id, title, status))
-        opening = [row for row in grants if mine.course_id in row.courses]
-        access = access_status(mine, [row.grant for row in opening])
-        is_open = access == AccessStatus.ACTIVE and course.is_published and not contact.is_blocked
-        yield CourseRow(mine, course, access, opening, is_open)
+    with connection.cursor() as cursor:
+        cursor.execute(ENROLLMENTS, [contact.pk])
+        return [_course_row(contact, grants, EnrollmentRow(*row)) for row in cursor.fetchall()]
+
+
+def _course_row(contact: Contact, grants: Sequence[GrantRow], mine: EnrollmentRow) -> CourseRow:
+    opening = [row for row in grants if mine.course_pk in row.course_pks]
+    states = {row.state for row in opening if row.offer_status != "draft"}
+    status = access_status(states, is_off=mine.inactive_at is not None)
+    is_published = mine.course_status == "published"
+    is_open = status == AccessStatus.ACTIVE and is_published and not contact.is_blocked
+    return CourseRow(mine, status, opening, is_open)

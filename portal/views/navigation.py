@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from portal.models import School
+from portal.templatetags.ui import address
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ def _staff_pages(user: User) -> Iterator[tuple[str, str, str]]:
     if user.may("manage_content"):
         yield _("Offers"), "offers:offer_list", "tag"
         yield _("Courses"), "offers:course_list", "book"
+    if user.may("moderate"):
+        yield _("Comments"), "enrollments:moderation_list", "comment"
     if user.may("view_messages"):
         yield _("Messages"), "notifications:message_list", "mail"
     if user.may("view_audit"):
@@ -52,7 +54,7 @@ def _student_pages() -> Iterator[tuple[str, str, str]]:
 
 def _menu(request: HttpRequest, pages: Iterator[tuple[str, str, str]]) -> list[Item]:
     """The pages as a menu; the longest address that begins the present one is the current page."""
-    found = [(label, reverse(name), icon) for label, name, icon in pages]
+    found = [(label, address(name), icon) for label, name, icon in pages]
     home = found[0][1]  # begins every other address, so it counts only by itself
     inside = [url for _label, url, _icon in found[1:] if request.path.startswith(url)]
     here = max(inside, key=len, default=home if request.path == home else "")
@@ -69,14 +71,14 @@ def processor(request: HttpRequest) -> dict[str, Any]:
         return words
     if request.path.startswith("/dashboard/"):
         words["menu"] = _menu(request, _staff_pages(user)) if user.is_staff else []
-        profile = reverse("accounts:staff_profile")
+        profile = address("accounts:staff_profile")
         words["account_menu"] = [Item(_("Your profile"), profile, "user", request.path == profile)]
         if user.may("view_contacts"):
-            words["search_url"] = reverse("portal:search")
+            words["search_url"] = address("portal:search")
         if user.contact is not None:
-            words["portal_url"] = reverse("portal:home")
+            words["portal_url"] = address("portal:home")
     else:
         words["menu"] = _menu(request, _student_pages()) if user.contact is not None else []
         if user.is_staff:
-            words["dashboard_url"] = reverse("portal:dashboard")
+            words["dashboard_url"] = address("portal:dashboard")
     return words

@@ -164,8 +164,8 @@ def test_the_statement_says_of_access_and_progress_what_the_rules_say(school):
         enrollment = Enrollment.objects.get(contact=contact)
         for lesson in Lesson.objects.filter(module__course=course)[: number % 3]:
             LessonProgress.objects.create(
-                    enrollment=enrollment, attempt=1, lesson=lesson, completed_at=now()
-                )
+                enrollment=enrollment, attempt=1, lesson=lesson, completed_at=now()
+            )
         enrollment.switch(on=number % 10 != 0)
         if number % 7 == 0:
             Enrollment.objects.filter(pk=enrollment.pk).update(started_at=now())

@@ -29,11 +29,11 @@ from accounts.filters import Selection
 from accounts.models import BulkRun, Contact, Note, Role, Segment, User
 from enrollments import access
 from enrollments.access import with_portal_status
-from enrollments.models import Enrollment, Grant, ImportBatch, RowOutcome
+from enrollments.models import Enrollment, Grant, ImportBatch, QuizAttempt, RowOutcome
 from enrollments.models.enrollment import LearningStatus
 from notifications.models import Kind as MessageKind
 from notifications.models import Message, State
-from offers.models import Course, Lesson, Offer
+from offers.models import Cohort, Course, Lesson, Module, Offer
 from offers.models.offer import Kind
 from offers.video import validate_video
 from portal.demo import people, school
@@ -246,11 +246,26 @@ def test_an_empty_database_becomes_a_school_of_every_kind_of_everything(
     assert not Message.objects.due().exists()
     assert not mailoutbox
 
+    courses_are_more_than_texts()
     access_comes_and_goes()
     files_were_imported()
     many_were_changed_at_once()
     staff_keep_an_eye_on_people()
     assert not Job.objects.exclude(state="done").exists()
+
+
+def courses_are_more_than_texts() -> None:
+    """Covers, a quiz with results, a class to come, rules, a draft, files, cohorts."""
+    assert not Course.objects.filter(cover=None).exists()
+    assert Course.objects.filter(enforces_order=True).exists()
+    assert Module.objects.filter(opens_after__gt=0).exists()
+    assert {"text", "quiz", "live"} <= set(Lesson.objects.values_list("kind", flat=True))
+    assert Lesson.objects.filter(live_at__gt=now()).exists()
+    assert Lesson.objects.filter(published_at=None).exists()
+    assert Lesson.objects.exclude(requires=None).exists()
+    assert Lesson.objects.exclude(attachments=None).exists()
+    assert {cohort.state for cohort in Cohort.objects.all()} == {"running", "upcoming"}
+    assert set(QuizAttempt.objects.values_list("passed", flat=True)) == {True, False}
 
 
 def access_comes_and_goes() -> None:
