@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from itertools import groupby
 from typing import Any
 
 from django import forms
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Subquery
 from django.forms import BoundField
 from django.utils.translation import gettext as _
 
+from accounts.models import Contact
+from enrollments.models import Enrollment
 from offers.models import Cohort, Offer, OfferCourse
 
 
 class CohortsForm(forms.Form):
     """One choice for each course that can be given and has a cohort which is not over."""
 
-    def add_cohorts(self, *, stays: Mapping[int, str] | None = None) -> None:
-        """Add the fields. `stays`: course's pk -> what choosing nothing means there, if not "No cohort"."""
+    def add_cohorts(self, *, contact: Contact | None = None) -> None:
+        """Add the fields. Choosing nothing leaves `contact` in the cohort they are in. One statement."""
         can_be_given = OfferCourse.objects.filter(course=OuterRef("course")).filter(
             offer__in=Offer.objects.grantable()
         )
-        cohorts = Cohort.objects.not_over().filter(Exists(can_be_given)).select_related("course")
+        mine = Enrollment.objects.filter(contact=contact, course=OuterRef("course"))
+        cohorts = (
+            Cohort.objects.not_over()
+            .filter(Exists(can_be_given))
+            .annotate(present=Subquery(mine.values("cohort__title")))
+            .select_related("course")
+        )
         self.cohorts = {
             str(cohort.pk): cohort
             for cohort in cohorts.order_by("course__title", "course", "starts_on", "title")
         }
         for course, group in groupby(self.cohorts.values(), key=lambda cohort: cohort.course):
-            nothing = (stays or {}).get(course.pk) or _("No cohort")
+            offered: list[Any] = list(group)
+            present = offered[0].present
+            nothing = (
+                _("Stays in “%(cohort)s”") % {"cohort": present} if present else _("No cohort")
+            )
             self.fields[f"cohort_{course.pk}"] = forms.ChoiceField(
                 label=_("Cohort in “%(course)s”") % {"course": course},
-                choices=[("", nothing), *((str(each.pk), in_words(each)) for each in group)],
+                choices=[("", nothing), *((str(each.pk), in_words(each)) for each in offered)],
                 required=False,
             )
 

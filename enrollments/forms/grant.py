@@ -38,6 +38,8 @@ class Choice:
 class OffersForm(CohortsForm):
     """Offers to give, each with its last day, and the cohorts of their courses."""
 
+    contact: Contact | None = None  # whom this is about, if that is known before the form is sent
+
     starts_on = day_field(
         label=gettext_lazy("Starts on"),
         help_text=gettext_lazy("Empty: now. Until a later day the access is pending."),
@@ -66,11 +68,7 @@ class OffersForm(CohortsForm):
                 label=_("Last day of %(offer)s") % {"offer": offer},
                 initial=offer.default_end(today),
             )
-        self.add_cohorts(stays=self.present_cohorts())
-
-    def present_cohorts(self) -> dict[int, str]:
-        """Of whom this is about: course's pk -> that they stay in their cohort."""
-        return {}
+        self.add_cohorts(contact=self.contact)
 
     def lonely_courses(self) -> list[Course]:
         """What cannot be given here, for no offer that can be granted holds it."""
@@ -140,6 +138,8 @@ def _warnings(offer: Offer, courses: list[Course]) -> list[str]:
 class GrantForm(OffersForm):
     """Staff give one contact access by hand."""
 
+    contact: Contact
+
     restart = forms.ChoiceField(
         label=gettext_lazy("In courses they began before"),
         choices=[
@@ -154,13 +154,6 @@ class GrantForm(OffersForm):
     def __init__(self, *args: Any, contact: Contact, **kwargs: Any) -> None:
         self.contact = contact
         super().__init__(*args, **kwargs)
-
-    def present_cohorts(self) -> dict[int, str]:
-        rows = self.contact.enrollments.filter(cohort__isnull=False)
-        return {
-            course: _("Stays in “%(cohort)s”") % {"cohort": title}
-            for course, title in rows.values_list("course_id", "cohort__title")
-        }
 
     def choices(self) -> Iterator[Choice]:
         held = {grant.offer_id: grant for grant in self.contact.grants.held().order_by("pk")}
@@ -186,13 +179,14 @@ class GrantForm(OffersForm):
     @transaction.atomic
     def save(self) -> tuple[list[Offer], list[Offer]]:
         """Grant in one transaction, hence one mail. Returns what was granted, and what was held already."""
-        is_open = set(open_courses(self.contact).values_list("pk", flat=True))
+        restarts = bool(self.cleaned_data["restart"])
+        was_open = list(open_courses(self.contact)) if restarts else []
         given, held = self.grant_to(self.contact, notify=self.cleaned_data["notify"])
-        if self.cleaned_data["restart"]:
+        if restarts:
             begun = Enrollment.objects.filter(
                 contact=self.contact, course__offers__in=given, started_at__isnull=False
             )
-            for enrollment in begun.exclude(course__in=is_open).distinct():
+            for enrollment in begun.exclude(course__in=was_open).distinct():
                 enrollment.restart()
         return given, held
 

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='course',
             name='completion',
-            field=models.CharField(choices=[('button', 'The student says so, by a button'), ('watch', 'Uploaded video and audio by playing 90 % of it, the rest by the button'), ('quiz', 'Only the quizzes count; other lessons are marked as the student likes')], db_default='button', default='button', max_length=8, verbose_name='what completes a lesson'),
+            field=models.CharField(choices=[('button', 'The student says so, by a button'), ('watch', 'Uploaded video and audio by playing 90 percent of it, the rest by the button'), ('quiz', 'Only the quizzes count; other lessons are marked as the student likes')], db_default='button', default='button', max_length=8, verbose_name='what completes a lesson'),
         ),
         migrations.AddField(
             model_name='course',

@@ -26,7 +26,7 @@ class Completion(models.TextChoices):
     """What makes a lesson of the course done. A quiz is always done by passing it."""
 
     BUTTON = "button", _("The student says so, by a button")
-    WATCH = "watch", _("Uploaded video and audio by playing 90 % of it, the rest by the button")
+    WATCH = "watch", _("Uploaded video and audio by playing 90 percent of it, the rest by the button")
     QUIZ = "quiz", _("Only the quizzes count; other lessons are marked as the student likes")
 
 

@@ -24,7 +24,7 @@ def test_the_form_fills_in_the_default_last_day_and_warns_of_what_is_not_ready(
 ):
     year = make.offer("A year of bread", default_days=365)
     make.offer("Soon", courses=[make.course(status="draft")])
-    make.offer("Gone", status="archived")
+    make.offer("Gone", status="archived", courses=[])
     page = login(alice).get(grant_page(bob)).content.decode()
     assert year.default_end(school.today()).isoformat() in page
     assert "No course of it is published" in page
