@@ -158,7 +158,7 @@ class UploadField(forms.FileField):
         try:
             if self.kind == FileKind.IMAGE:
                 image = media.reencode(chosen, longest_side=self.longest_side)
-                name = f"{PurePosixPath(name).stem}.webp"
+                name = f"{PurePosixPath(name).stem[:190]}.webp"  # the old ending was shorter
                 return Upload(
                     ContentFile(image, name), kind=self.kind, name=name, content_type=media.WEBP
                 )

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from portal.views import audit, bulk, contact, contacts, demo, home, my_data, search, styleguide
 from portal.views import settings as school_settings
 
+handler400 = "portal.views.errors.bad_request"
 handler404 = "portal.views.errors.not_found"
 
 house: list[URLPattern | URLResolver] = [

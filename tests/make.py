@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 from django.core.files.base import ContentFile
+from PIL import Image
 
 from accounts.models import Contact, Link, Role, User
 from accounts.models.link import Purpose, Section
@@ -150,6 +151,13 @@ def file(name: str = "recipe.pdf", content: bytes = b"%PDF-1.7", **fields: Any) 
     return File.objects.create(
         name=name, size=len(content), content=ContentFile(content, name=name), **fields
     )
+
+
+def cover(*, width: int, height: int) -> File:
+    """A picture of any shape, as the cover of a course."""
+    content = io.BytesIO()
+    Image.new("RGB", (width, height), "#b45309").save(content, "WEBP")
+    return file("cover.webp", content.getvalue(), kind=FileKind.IMAGE, content_type="image/webp")
 
 
 def wav(*, seconds: int) -> bytes:

@@ -51,10 +51,10 @@ def home(request: StudentRequest) -> HttpResponse:
 def dashboard(request: StaffRequest) -> HttpResponse:
     """How the school does, and what needs a person."""
     context = {
-        "mails": _mails(),
+        "mails": _mails() if request.user.may("view_messages") else {},
         "dead_events": Outbox.objects.exclude(dead_at=None).select_related("event")[:20],
         "dead_jobs": Job.objects.needing_a_person()[:20],
-        "lonely_courses": Course.objects.without_offer()[:20],
+        "lonely_courses": Course.objects.published().without_offer()[:20],
         "erasures": Contact.objects.present().exclude(erasure_asked_at=None).count(),
         "address": settings.PORTAL_URL,
     }

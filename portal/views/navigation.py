@@ -15,6 +15,13 @@ from portal.models import School
 from portal.templatetags.ui import address
 
 
+# Rooms of the dashboard that have no entry of their own: in which one they are.
+ROOMS = {
+    "portal:contact_list": ("enrollments", "bulk", "grants", "notes", "imports", "exports"),
+    "offers:course_list": ("lessons", "modules", "cohorts", "questions", "quiz-attempts"),
+}
+
+
 @dataclass(frozen=True)
 class Item:
     """One entry of a menu."""
@@ -54,11 +61,15 @@ def _student_pages() -> Iterator[tuple[str, str, str]]:
 
 def _menu(request: HttpRequest, pages: Iterator[tuple[str, str, str]]) -> list[Item]:
     """The pages as a menu; the longest address that begins the present one is the current page."""
-    found = [(label, address(name), icon) for label, name, icon in pages]
-    home = found[0][1]  # begins every other address, so it counts only by itself
-    inside = [url for _label, url, _icon in found[1:] if request.path.startswith(url)]
-    here = max(inside, key=len, default=home if request.path == home else "")
-    return [Item(label, url, icon, url == here) for label, url, icon in found]
+    found = [(label, name, address(name), icon) for label, name, icon in pages]
+    home = found[0][2]  # begins every other address, so it counts only by itself
+    inside = {home: home} if request.path == home else {}
+    for _label, name, url, _icon in found[1:]:
+        for start in (url, *(f"{home}{room}/" for room in ROOMS.get(name, ()))):
+            if request.path.startswith(start):
+                inside[start] = url
+    here = inside[max(inside, key=len)] if inside else ""
+    return [Item(label, url, icon, url == here) for label, _name, url, icon in found]
 
 
 def processor(request: HttpRequest) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import make
 import pytest
@@ -97,9 +98,12 @@ class Student:
 
 
 @pytest.fixture
-def course(stage: Stage) -> Course:
+def course(stage: Stage, settings: Any) -> Course:
     """Two lessons, a quiz, one that waits for the quiz, and one that opens a week after enrollment."""
+    settings.MEDIA_ROOT = stage.folder / "var" / "media"
     course = make.course("Sourdough", lessons=0)
+    course.cover = make.cover(width=300, height=900)  # of a shape that no card has
+    course.save()
     first = course.modules.get()
     second = Module.objects.create(course=course, title="Baking", position=2)
     for place, title in enumerate(("Flour", "Water"), start=1):

@@ -95,7 +95,24 @@ def test_a_stale_form_says_what_to_do(bob):
     browser.force_login(bob.user)
     answer = browser.post("/profile/", {"name": "x"})
     assert answer.status_code == 403
-    assert "<html" in answer.content.decode()
+    page = answer.content.decode()
+    assert "open for too long" in page
+    assert "permission" not in page
+
+
+def test_what_cannot_be_read_is_answered_by_a_page_of_ours(db):
+    browser = Client(enforce_csrf_checks=True)
+    browser.get("/account/login/")
+    kind = "application/x-www-form-urlencoded; charset=utf-16"
+    answer = browser.post("/account/login/", b"a=b", content_type=kind)
+    assert answer.status_code == 400
+    assert "made no sense" in answer.content.decode()
+
+
+def test_what_is_too_large_is_told_so(login, bob, settings):
+    answer = login(bob).post("/profile/", {"name": "x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
+    assert answer.status_code == 413
+    assert "too large" in answer.content.decode()
 
 
 def test_logs_never_hold_the_token_of_a_link():

@@ -279,6 +279,12 @@ def test_a_name_that_a_browser_sends_is_cleaned_on_the_way():
     assert accepted(FileKind.DOCUMENT, b"x", "a/../b\u202e.pdf").name == "b.pdf"
 
 
+@pytest.mark.parametrize("length", [195, 196, 251])
+def test_a_picture_with_a_long_name_is_kept(length):
+    accepted(FileKind.IMAGE, picture(), "x" * length + ".png").save()
+    assert File.objects.get().name.endswith("x.webp")
+
+
 def test_saving_keeps_the_file_under_a_random_name_once():
     upload = accepted(FileKind.DOCUMENT, b"flour", "plan.pdf")
     file = upload.save()
