@@ -20,6 +20,8 @@ from offers.models import Completion, LessonKind
 from offers.video import player_url
 from portal.models import FileKind
 
+# The kinds of lesson that may have an uploaded recording, which is played here.
+PLAYED = {LessonKind.VIDEO, LessonKind.AUDIO, LessonKind.LIVE}
 JOINABLE = timedelta(minutes=15)  # before a live class begins, its button to join appears
 
 SITTING = """

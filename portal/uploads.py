@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from enum import Enum
+from itertools import zip_longest
 from pathlib import PurePosixPath
 from typing import Any, Final
 from uuid import UUID
@@ -66,6 +67,16 @@ class Upload:
                 created_by=context.actor(),
             )
         return self._file
+
+    def is_same(self, file: File) -> bool:
+        """Whether `file` was kept of the very same content under the same name."""
+        known = (file.kind, file.name, file.size)
+        if known != (self.kind, self.name, self.content.size):
+            return False
+        self.content.seek(0)
+        with file.content.open() as kept:
+            pairs = zip_longest(self.content.chunks(), kept.chunks())
+            return all(mine == there for mine, there in pairs)
 
 
 type Answer = Upload | Clear | None

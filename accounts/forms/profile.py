@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -18,6 +20,25 @@ from portal.models import FileKind, School
 from portal.uploads import PICTURE, UploadField, settle
 
 CONSENTS = ("newsletter", "promotions")
+# Invisible, yet needed to write Persian, Hindi or some emoji: zero width non-joiner and joiner.
+JOINERS = "\u200c\u200d"
+
+
+def visible(text: str) -> str:
+    """One line of what can be seen: no control or format characters; "" if nothing is left."""
+    kept = (
+        letter
+        for letter in text
+        if letter.isspace() or letter in JOINERS or unicodedata.category(letter) not in {"Cc", "Cf"}
+    )
+    line = " ".join("".join(kept).split())
+    return line if line.strip(JOINERS + " ") else ""
+
+
+def _bare(name: str) -> str:
+    """A name as the eye compares it."""
+    shown = unicodedata.normalize("NFKC", visible(name)).casefold()
+    return " ".join(shown.translate(dict.fromkeys(map(ord, JOINERS))).split())
 
 
 def language_field() -> forms.ChoiceField:
@@ -81,8 +102,13 @@ class ProfileForm(forms.ModelForm[Contact]):
         ) % {"zone": School.current().time_zone}
 
     def clean_name(self) -> str:
-        """One line: the name stands in the head of mails."""
-        return " ".join(self.cleaned_data["name"].split())
+        """One line: the name stands in the head of mails. Nobody but staff speaks as the school."""
+        name = visible(self.cleaned_data["name"])
+        login = self.instance.login
+        is_staff = login is not None and login.is_staff
+        if name and not is_staff and _bare(name) == _bare(School.current().name):
+            raise ValidationError(_("This is the name of the school. Please enter your own."))
+        return name
 
     @transaction.atomic
     def save(self, commit: bool = True) -> Contact:

@@ -302,19 +302,24 @@ class Contact(models.Model):
         return bool(unblocked)
 
     @transaction.atomic
-    def ask_erasure(self) -> None:
-        """Note that they want to be erased, which staff decide about. Asking twice is asking once."""
-        if Contact.objects.filter(pk=self.pk, erasure_asked_at=None).update(erasure_asked_at=now()):
+    def ask_erasure(self) -> bool:
+        """Note that they want to be erased, which staff decide about; whether they had not asked yet."""
+        mine = Contact.objects.filter(pk=self.pk, erasure_asked_at=None)
+        asked = mine.update(erasure_asked_at=now())
+        if asked:
             record(Name.CONTACT_ERASURE_ASKED, contact=self)
         self.refresh_from_db(fields=["erasure_asked_at"])
+        return bool(asked)
 
     @transaction.atomic
-    def withdraw_erasure(self) -> None:
-        """They want to stay after all. Twice is harmless."""
-        asked = Contact.objects.filter(pk=self.pk, erasure_asked_at__isnull=False)
-        if asked.update(erasure_asked_at=None):
+    def withdraw_erasure(self) -> bool:
+        """They want to stay after all; whether they had asked to go."""
+        mine = Contact.objects.filter(pk=self.pk, erasure_asked_at__isnull=False)
+        withdrawn = mine.update(erasure_asked_at=None)
+        if withdrawn:
             record(Name.CONTACT_ERASURE_WITHDRAWN, contact=self)
         self.refresh_from_db(fields=["erasure_asked_at"])
+        return bool(withdrawn)
 
     @transaction.atomic
     def join(self) -> None:

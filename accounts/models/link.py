@@ -117,6 +117,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
         )
         return link
 
+    @transaction.atomic
     def mail_to(
         self, user: User, *, purpose: Purpose, section: Section = Section.HOME, email: str = ""
     ) -> bool:
@@ -124,7 +125,9 @@ class LinkQuerySet(models.QuerySet["Link"]):
 
         Whoever asks learns nothing from it: the mail goes to the user's address alone, or to the
         new one they want to confirm. Returns whether it goes out, which only they may be told.
+        Of any number of callers each counts and supersedes what the ones before made.
         """
+        _lock(user)
         hour = now() - timedelta(hours=1)
         asked = self.filter(user=user, is_self_service=True, created_at__gt=hour).count()
         if asked >= MAX_ASKED or user.is_blocked or not user.may_use(purpose):
@@ -169,6 +172,14 @@ class LinkQuerySet(models.QuerySet["Link"]):
             return None
         link.user.contact.change_email(link.email)
         return link
+
+
+def _lock(user: User) -> None:
+    """Hold the row of `user` that comes before their links, as confirm_email() does, until the transaction ends."""
+    if user.contact_id:
+        Contact.objects.select_for_update(no_key=True).get(pk=user.contact_id)
+    else:
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def derive(nonce: bytes) -> str:

@@ -48,10 +48,9 @@ def notification_update(request: StudentRequest) -> HttpResponse:
 def erasure_ask(request: StudentRequest) -> HttpResponse:
     """Ask to be erased; the page says what that means. Staff decide, and it can be withdrawn until then."""
     if request.method == "POST":
-        request.contact.ask_erasure()
-        messages.success(
-            request, _("We were told. Until it is done you can change your mind here.")
-        )
+        if request.contact.ask_erasure():
+            text = _("We were told. Until it is done you can change your mind here.")
+            messages.success(request, text)
         return redirect("portal:my_data")
     effects = [
         _("People of the school read it, decide and answer you. Nothing happens by itself."),
@@ -66,6 +65,6 @@ def erasure_ask(request: StudentRequest) -> HttpResponse:
 @student_required
 def erasure_withdraw(request: StudentRequest) -> HttpResponse:
     """Stay after all."""
-    request.contact.withdraw_erasure()
-    messages.success(request, _("You stay. Nothing was deleted."))
+    if request.contact.withdraw_erasure():
+        messages.success(request, _("You stay. Nothing was deleted."))
     return redirect("portal:my_data")

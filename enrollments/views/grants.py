@@ -39,23 +39,31 @@ def grant_create(request: StaffRequest, contact_pk: int) -> HttpResponse:
     form = GrantForm(posted(request), contact=contact)
     if form.is_valid():
         given, held = form.save()
-        tell_granted(request, contact, given, held)
+        tell_granted(request, contact, given, held, moves=bool(form.joined))
         return redirect("portal:contact_detail", contact_pk)
     context = {"contact": contact, "form": form, "choices": form.rows()}
     return render(request, "enrollments/dashboard/grant_form.html", context)
 
 
 def tell_granted(
-    request: StaffRequest, contact: Contact, given: Collection[Offer], held: Collection[Offer]
+    request: StaffRequest,
+    contact: Contact,
+    given: Collection[Offer],
+    held: Collection[Offer],
+    *,
+    moves: bool,
 ) -> None:
-    """Say what granting did."""
+    """Say what granting did. `moves`: a cohort was chosen, into which what was held already moves nobody."""
     words = {"name": contact}
     if given:
         text = _("%(name)s now has %(offers)s.")
         messages.success(request, text % (words | {"offers": _titles(given)}))
     if held:
         text = _("%(name)s had %(offers)s already: nothing changed.")
-        messages.info(request, text % (words | {"offers": _titles(held)}))
+        text = text % (words | {"offers": _titles(held)})
+        if moves:
+            text = f"{text} {_('To move them to another cohort, edit the enrollment.')}"
+        messages.info(request, text)
 
 
 @staff_required("manage_access")

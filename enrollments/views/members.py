@@ -21,7 +21,7 @@ def member_register(request: StaffRequest) -> HttpResponse:
         done = form.save()
         if done.is_new:
             messages.success(request, _("%(name)s is a contact now.") % {"name": done.contact})
-        tell_granted(request, done.contact, done.given, done.held)
+        tell_granted(request, done.contact, done.given, done.held, moves=bool(form.joined))
         return redirect("portal:contact_detail", done.contact.pk)
     context = {"form": form, "choices": list(form.choices())}
     return render(request, "enrollments/dashboard/member_form.html", context)

@@ -98,7 +98,7 @@ def moderation_list(request: StaffRequest) -> HttpResponse:
         "next_url": "?" + urlencode(query | {"before": page[PAGE - 1].pk})
         if len(page) > PAGE
         else "",
-        "prev_url": "?" + urlencode(query) if before else "",
+        "prev_url": "?" + urlencode(query) if is_pk(before) else "",
     }
     return render(request, "enrollments/dashboard/moderation_list.html", context)
 

@@ -17,7 +17,7 @@ from enrollments.forms.play import PlayForm
 from enrollments.locks import Standing
 from enrollments.outline import Study, lock_in_words
 from enrollments.shelf import shelf
-from enrollments.sitting import Sitting, is_watched
+from enrollments.sitting import PLAYED, Sitting, is_watched
 from offers.markdown import render as render_markdown
 from offers.models import Lesson, LessonKind
 
@@ -150,6 +150,8 @@ def lesson_progress(request: StudentRequest, slug: str, pk: int) -> HttpResponse
     """
     study = study_or_404(request, slug)
     standing = lesson_or_404(study, pk)
+    if standing.kind not in PLAYED:
+        raise Http404
     if not standing.is_open:
         return lesson_locked(request, study, standing)
     form = PlayForm(request.POST)

@@ -14,7 +14,6 @@ from accounts.models import User
 from portal.models import School
 from portal.templatetags.ui import address
 
-
 # Rooms of the dashboard that have no entry of their own: in which one they are.
 ROOMS = {
     "portal:contact_list": ("enrollments", "bulk", "grants", "notes", "imports", "exports"),
@@ -63,7 +62,7 @@ def _menu(request: HttpRequest, pages: Iterator[tuple[str, str, str]]) -> list[I
     """The pages as a menu; the longest address that begins the present one is the current page."""
     found = [(label, name, address(name), icon) for label, name, icon in pages]
     home = found[0][2]  # begins every other address, so it counts only by itself
-    inside = {home: home} if request.path == home else {}
+    inside: dict[str, str] = {home: home} if request.path == home else {}
     for _label, name, url, _icon in found[1:]:
         for start in (url, *(f"{home}{room}/" for room in ROOMS.get(name, ()))):
             if request.path.startswith(start):

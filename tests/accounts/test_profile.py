@@ -45,6 +45,37 @@ def test_name_language_and_zone(bob, login):
     assert Event.objects.filter(name="contact.updated").count() == 1, "nothing differs"
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("Bob\u202e \u200b Baker\x07", "Bob Baker"),
+        ("\u200b\u2060\ufeff", ""),
+        ("\u200d \u200c", ""),
+        ("نیلوفر می\u200cخواهد", "نیلوفر می\u200cخواهد"),
+    ],
+)
+def test_a_name_is_what_can_be_seen(bob, login, typed, kept):
+    assert save(login(bob), name=typed).headers["Location"] == PROFILE
+    bob.refresh_from_db()
+    assert bob.name == kept
+
+
+@pytest.mark.parametrize("typed", ["Mill Street", " mill  STREET ", "Mill\u200d Street\u200b"])
+def test_a_student_does_not_take_the_name_of_the_school(bob, login, school, typed):
+    answer = save(login(bob), name=typed)
+    assert "This is the name of the school." in answer.content.decode()
+    bob.refresh_from_db()
+    assert bob.name == "Bob Baker"
+
+
+def test_staff_who_study_too_may_speak_as_the_school(bob, login, school):
+    here = login(bob)
+    User.objects.filter(contact=bob).update(role=Role.OWNER)
+    save(here, name="Mill Street")
+    bob.refresh_from_db()
+    assert bob.name == "Mill Street"
+
+
 @pytest.mark.parametrize("zone", ["Europe/Atlantis", "../../etc/passwd", "x" * 50])
 def test_a_zone_that_is_none_is_refused_with_a_sentence(bob, login, zone):
     answer = save(login(bob), name="Another", time_zone=zone)
@@ -138,9 +169,12 @@ def test_asking_to_be_erased_can_be_withdrawn(bob, login, school):
         here.post("/profile/erasure/")
     bob.refresh_from_db()
     assert bob.erasure_asked_at
-    assert "I want to stay" in here.get("/profile/data/").content.decode()
+    page = here.get("/profile/data/").content.decode()
+    assert "I want to stay" in page
+    assert page.count("We were told.") == 1
     for _ in range(2):
         here.post("/profile/erasure/withdraw/")
+    assert here.get("/profile/data/").content.decode().count("You stay.") == 1
     bob.refresh_from_db()
     assert bob.erasure_asked_at is None
     names = Event.objects.filter(name__startswith="contact.erasure").values_list("name", flat=True)

@@ -115,6 +115,25 @@ def test_lessons_and_modules_are_dragged_and_moved_by_keys(
     assert outline(page) == "Then DA Start BC", "Escape puts it back"
 
 
+def test_the_latest_of_quick_moves_is_told_and_the_warnings_follow(
+    course: Course, lessons: dict[str, int], open_browser: Callable[..., Page]
+) -> None:
+    page = open_browser(viewport=DESK)
+    log_in(page, "alice@example.com")
+    page.goto(reverse("offers:course_update", args=[course.pk]))
+    page.get_by_label("in order").check()
+    page.get_by_role("button", name="Save").click()
+    for _ in range(3):
+        handle(page, "D").press("ArrowUp")
+    expect(page.locator("[data-said]")).to_have_text("D is now 2 of 3 in Start.")
+    warning = page.get_by_text("wait for each other")
+    expect(warning).to_have_count(0)
+    handle(page, "D").press("ArrowUp")
+    expect(warning).to_be_visible()
+    handle(page, "D").press("ArrowDown")
+    expect(warning).to_have_count(0)
+
+
 def test_an_order_that_is_refused_is_as_it_was_and_says_why(
     course: Course, stage: Stage, open_browser: Callable[..., Page]
 ) -> None:

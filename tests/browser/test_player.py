@@ -68,6 +68,7 @@ def test_a_recording_goes_on_where_one_stopped_and_is_done_when_it_was_played(
     log_in(page, "bob@example.com")
     page.goto(address)
     expect(page.get_by_text("when you have played 90% of it")).to_be_visible()
+    expect(page.get_by_text("This browser cannot play the file.")).to_be_hidden()
     expect(page.get_by_role("button", name="Mark complete")).to_have_count(0)
     with page.expect_response(is_report):
         play(page, start=0, end=12)
@@ -137,6 +138,28 @@ def test_who_loses_the_course_while_playing_is_told_by_the_next_report(
         pool.submit(revoke).result()
     player(page, "media.play().then(() => setTimeout(() => media.pause(), 500))")
     expect(page.locator("audio")).to_have_count(0)
+
+
+@pytest.fixture(params=["audio", "video"])
+def unplayable(request: pytest.FixtureRequest, stage: Stage, settings: Any) -> str:
+    """Where Bob finds a lesson whose file is noise."""
+    settings.MEDIA_ROOT = stage.folder / "var" / "media"
+    course, kind = make.course("Sourdough", lessons=0), request.param
+    noise = make.file(f"talk.{kind}", b"noise" * 200, kind=kind, content_type=f"{kind}/mp4")
+    lesson = make.lesson(course, "The talk", kind=kind, file=noise)
+    bob = make.student("Bob Baker", email="bob@example.com")
+    make.grant(contact=bob, offer=make.offer("Bread", courses=[course]))
+    return reverse("enrollments:lesson_detail", args=[course.slug, lesson.pk])
+
+
+def test_a_file_the_browser_cannot_play_is_told(
+    unplayable: str, stage: Stage, open_browser: Callable[..., Page]
+):
+    stage.web()
+    page = open_browser()
+    log_in(page, "bob@example.com")
+    page.goto(unplayable)
+    expect(page.get_by_text("This browser cannot play the file.")).to_be_visible()
 
 
 def test_without_javascript_there_is_a_button(

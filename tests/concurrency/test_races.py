@@ -13,7 +13,7 @@ from django.db import IntegrityError, OperationalError, connection, connections,
 from django.utils.timezone import now
 
 from accounts.models import Contact, Link, User
-from accounts.models.link import LinkQuerySet, Purpose
+from accounts.models.link import MAX_ASKED, LinkQuerySet, Purpose
 from enrollments.models import Enrollment, Grant, Outcome
 from enrollments.models.grant import GrantQuerySet
 from notifications.mail import deliver
@@ -265,6 +265,45 @@ def test_control_without_the_lock_two_confirmations_meet_in_a_deadlock(bob, monk
 
     race(*[run(press) for press in presses])
     assert len(killed) == 1
+
+
+ASKERS = 16
+
+
+def asking(bob: Contact) -> list[Callable[[], bool]]:
+    """Many browsers that ask for a link to reset the password at once."""
+    User.objects.for_contacts([bob.pk])
+    user = User.objects.select_related("contact").get(contact=bob)
+    return [lambda: Link.objects.mail_to(user, purpose=Purpose.RESET)] * ASKERS
+
+
+def test_links_asked_for_at_once_are_few_and_one_of_them_works(bob):
+    assert sum(race(*asking(bob))) == MAX_ASKED
+    assert Link.objects.count() == MAX_ASKED
+    assert Link.objects.usable().count() == 1
+
+
+def test_staff_who_are_no_contact_ask_for_links_one_after_the_other_too():
+    School.current()
+    user = make.staff()
+    race(*[lambda: Link.objects.mail_to(user, purpose=Purpose.RESET)] * ASKERS)
+    assert Link.objects.count() == MAX_ASKED
+    assert Link.objects.usable().count() == 1
+
+
+def test_control_asking_without_the_lock_makes_many_that_work(bob, monkeypatch):
+    gate, request = threading.Barrier(ASKERS), LinkQuerySet.request
+
+    def request_together(self: LinkQuerySet, **terms: Any) -> Link:
+        gate.wait(timeout=30)  # everybody counted, nobody made any
+        link = request(self, **terms)
+        gate.wait(timeout=30)  # everybody superseded, nobody committed
+        return link
+
+    monkeypatch.setattr(models.QuerySet, "select_for_update", lambda self, **_options: self)
+    monkeypatch.setattr(LinkQuerySet, "request", request_together)
+    race(*asking(bob))
+    assert Link.objects.usable().count() == ASKERS
 
 
 def credentials(mailoutbox: list[Any]) -> int:

@@ -107,6 +107,17 @@ def test_the_grant_form_asks_for_each_course_with_a_cohort_to_come(staff, bob, b
     assert "Stays in “March”" in staff.get(url).content.decode()
 
 
+def test_who_holds_the_offer_is_not_moved_and_staff_are_told_how(staff, bob, bakery, march):
+    make.grant(contact=bob, offer=bakery)
+    url = f"/dashboard/contacts/{bob.pk}/grants/new/"
+    how = "To move them to another cohort, edit the enrollment."
+    words = {f"offer_{bakery.pk}": "on"}
+    assert how not in staff.post(url, words, follow=True).content.decode()
+    words[f"cohort_{march.course_id}"] = march.pk
+    assert how in staff.post(url, words, follow=True).content.decode()
+    assert cohorts(bob) == [None, None]
+
+
 def test_a_cohort_of_a_course_nobody_is_given_is_refused(staff, bob, bakery, march):
     wine = make.offer("Wine", courses=[make.course("Wine")])
     words = {f"offer_{wine.pk}": "on", f"cohort_{march.course_id}": march.pk}

@@ -525,6 +525,9 @@ def test_all_comments_come_fifty_a_page(alice, bob, lesson, login):
         url = further and "/dashboard/comments/" + further[1].replace("&amp;", "&")
     assert sizes == [50, 50, 20]
     assert seen == [f"{number:03}" for number in reversed(range(120))]
+    past = page(login(alice), "/dashboard/comments/?state=visible&before=1")
+    assert "No further comment" in past
+    assert 'href="?state=visible">To the first page' in past
 
 
 def test_staff_answer_as_themselves(alice, bob, lesson, login):

@@ -136,6 +136,7 @@ def test_the_schedule_shows_rules_dates_and_people(staff, bob, mine, lessons, sc
         "",
         "7 days after enrollment",
     ]
+    assert page.content.decode().count(f'scope="colgroup" colspan="5">{first.module}</th>') == 1
     [person] = page.context["people"]
     assert person.outlook.next_day == mine.enrolled_on + timedelta(days=7)
     assert "2 of 3" in page.content.decode()

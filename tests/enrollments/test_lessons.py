@@ -241,6 +241,17 @@ def test_one_report_tells_of_no_more_than_can_have_been_played(recording, bob, l
     assert not LessonProgress.objects.done().exists(), "it is longer than what was played of it"
 
 
+def test_nobody_stops_behind_the_end(recording, bob, login):
+    report(login(bob), recording, "0-1", position=86_000)
+    assert LessonProgress.objects.get().position == 100
+
+
+@pytest.mark.parametrize("kind", ["text", "file", "embed", "quiz"])
+def test_where_nothing_plays_nothing_is_reported(course, bob, login, kind):
+    assert report(login(bob), make.lesson(course, kind=kind), "0-1").status_code == 404
+    assert not LessonProgress.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -254,6 +265,7 @@ def test_one_report_tells_of_no_more_than_can_have_been_played(recording, bob, l
         ("played", "10-5"),
         ("played", "0-99999"),
         ("played", "0-1;DROP"),
+        ("played", "0-٣"),
         ("played", "1-2," * 21),
         ("played", "1-2," * 500),
     ],

@@ -69,7 +69,9 @@ def test_six_right_answers_of_ten_do_not_pass_seventy_percent(login, bob, quiz):
 def test_a_quiz_without_questions_is_passed_by_nobody(login, bob, quiz):
     Question.objects.all().delete()
     browser = login(bob)
-    assert "being prepared" in browser.get(address(quiz)).content.decode()
+    page = browser.get(address(quiz)).content.decode()
+    assert "being prepared" in page
+    assert "You pass with" not in page
     browser.post(address(quiz), {"number": 1})
     assert not QuizAttempt.objects.exists()
 
@@ -104,6 +106,10 @@ def test_after_the_last_attempt_there_is_no_more(login, bob, quiz):
     page = browser.get(address(quiz)).content.decode()
     assert "No attempt is left" in page
     assert "Hand in" not in page
+    page = browser.get(address(quiz, 2)).content.decode()
+    assert "Write to us if you would like to try once more." in page
+    assert "Back to the lesson" in page
+    assert "Try again" not in page
     answer = browser.post(address(quiz), answers(quiz, right=10, number=3), follow=True)
     assert "not counted" in answer.content.decode()
     assert QuizAttempt.objects.count() == 2
@@ -151,7 +157,7 @@ def test_results_stay_as_they_were_graded(login, bob, alice, quiz):
     page = login(alice).get(
         reverse("enrollments:quiz_attempt_detail", args=[QuizAttempt.objects.get().pk])
     )
-    assert page.content.decode().count('sheet__choice--chosen"') == 10
+    assert page.content.decode().count("sheet__choice--chosen sheet__choice--right") == 10
     assert "10 of 10 right" in " ".join(page.content.decode().split())
 
 
@@ -300,9 +306,101 @@ def test_an_edit_keeps_the_choices_that_stay(login, alice, quiz):
     before = list(question.choices.values_list("pk", flat=True))
     login(alice).post(
         reverse("offers:question_update", args=[question.pk]),
-        {"text": "Anew?", "kind": "one", "choice_0": "Yes!", "right_0": "on", "choice_1": "Never"},
+        {
+            "version": question.version,
+            "text": "Anew?",
+            "kind": "one",
+            "choice_0": "Yes!",
+            "right_0": "on",
+            "choice_1": "Never",
+        },
     )
     assert list(question.choices.values_list("pk", "text")) == [
         (before[0], "Yes!"),
         (before[1], "Never"),
     ]
+
+
+def typed(browser, page):
+    """What the form of a question would send if nothing were typed."""
+    form = browser.get(page).context["form"]
+    return {field.name: field.value() for field in form if field.value()}
+
+
+def test_whoever_saves_a_question_second_sees_both_and_goes_on_with_hers(login, alice, quiz):
+    question = quiz.questions.first()
+    page = reverse("offers:question_update", args=[question.pk])
+    browser, other = login(alice), login(make.staff(Role.ADMIN))
+    mine, theirs = typed(browser, page), typed(other, page)
+    more = {f"choice_{n}": f"Theirs {n}" for n in range(2, 7)}
+    assert other.post(page, theirs | more | {"text": "Their question?"}).status_code == 302
+    answer = browser.post(page, mine | {"choice_1": "My no", "choice_2": "My maybe"})
+    assert answer.status_code == 409
+    html = answer.content.decode()
+    assert "Their question?" in html
+    assert "Theirs 2" in html
+    assert "Theirs 6" in html
+    assert 'value="My maybe"' in html
+    assert 'value="Theirs' not in html, "what I never typed is not mine"
+    question.refresh_from_db()
+    assert (question.text, question.choices.count()) == ("Their question?", 7)
+
+    shown = dict(re.findall(r'name="(\w+)"[^>]*value="([^"]*)"', html))
+    assert shown["version"] == question.version
+    again = mine | {"choice_1": "My no", "choice_2": "My maybe", "version": shown["version"]}
+    assert browser.post(page, again).status_code == 302
+    question.refresh_from_db()
+    assert question.text == "Question 0?"
+    assert list(question.choices.values_list("text", flat=True)) == ["Yes", "My no", "My maybe"]
+    assert other.post(page, theirs).status_code == 409
+
+
+def test_a_question_moved_meanwhile_is_saved_and_stays_where_it_is(login, alice, quiz):
+    question = quiz.questions.first()
+    page = reverse("offers:question_update", args=[question.pk])
+    browser = login(alice)
+    mine = typed(browser, page)
+    browser.post(reverse("offers:question_move", args=[question.pk]), {"down": ""})
+    assert browser.post(page, mine | {"text": "Anew?"}).status_code == 302
+    assert list(quiz.questions.values_list("text", flat=True))[1] == "Anew?"
+
+
+def test_a_question_deleted_meanwhile_is_there_to_copy(login, alice, quiz):
+    question = quiz.questions.first()
+    page = reverse("offers:question_update", args=[question.pk])
+    browser = login(alice)
+    mine = typed(browser, page)
+    browser.post(reverse("offers:question_delete", args=[question.pk]))
+    answer = browser.post(page, mine | {"choice_5": "Long and dear"})
+    assert answer.status_code == 410
+    html = answer.content.decode()
+    for word in ("Question 0?", "Long and dear", "One is right", "Answer 1 is right"):
+        assert word in html
+    assert mine["version"] not in html
+    assert browser.get(page).status_code == 404
+    create = reverse("offers:question_create", args=[quiz.lesson.pk])
+    quiz.lesson.delete()
+    answer = browser.post(create, {"text": "Mine", "choice_11": "Far down"})
+    assert answer.status_code == 410
+    assert "Far down" in answer.content.decode()
+
+
+def test_the_same_answer_twice_is_refused(login, alice, quiz):
+    url = reverse("offers:question_create", args=[quiz.lesson.pk])
+    sent = {
+        "text": "What?",
+        "kind": "one",
+        "choice_0": "Salt",
+        "choice_1": " Salt",
+        "right_0": "on",
+    }
+    answer = login(alice).post(url, sent)
+    assert "This answer stands there twice." in answer.content.decode()
+    assert quiz.questions.count() == 10
+
+
+def test_a_quiz_that_everybody_or_nobody_passes_is_refused(login, alice, quiz):
+    page = reverse("offers:quiz_update", args=[quiz.lesson.pk])
+    answer = login(alice).post(page, {"pass_mark": "0", "max_attempts": "0", "reveal": "never"})
+    assert {*answer.context["form"].errors} == {"pass_mark", "max_attempts"}
+    assert 'min="1"' in answer.content.decode()

@@ -11,6 +11,7 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.urls import reverse
 from django.utils.timezone import now
 
+from accounts.models import Role
 from enrollments.models import Grant
 from notifications.mail import deliver
 from notifications.models import Message, State
@@ -80,6 +81,9 @@ def test_a_final_no_is_final_and_shown_to_staff(waiting, server, error, alice, l
     assert (waiting.state, waiting.reason) == (State.FAILED, "refused")
     page = login(alice).get(reverse("portal:dashboard")).content.decode()
     assert reverse("notifications:message_list") + "?state=failed" in page
+    page = login(make.staff(Role.MODERATOR)).get(reverse("portal:dashboard")).content.decode()
+    assert "refused for good" not in page, "a moderator could do nothing about it"
+    assert "Read the comments" in page
 
 
 def test_after_eight_attempts_it_is_given_up_until_staff_send_it(waiting, server, alice, login):

@@ -30,6 +30,23 @@ def test_the_dashboard_says_what_needs_a_person_and_lets_it_be_tried_again(alice
     assert Job.objects.due().filter(pk=job.pk).exists()
 
 
+def test_the_menu_keeps_its_place_in_rooms_without_an_entry(alice, bob, login, school):
+    lesson = make.lesson(make.course())
+    places = {
+        "/dashboard/": "Home",
+        f"/dashboard/lessons/{lesson.pk}/": "Courses",
+        f"/dashboard/modules/{lesson.module_id}/": "Courses",
+        "/dashboard/quiz-attempts/": "Courses",
+        f"/dashboard/grants/{make.grant(contact=bob).pk}/extend/": "Contacts",
+        "/dashboard/imports/": "Contacts",
+        "/dashboard/bulk/": "Contacts",
+        "/dashboard/portal-users/": "Portal users",
+    }
+    for url, label in places.items():
+        menu = login(alice).get(url).context["menu"]
+        assert [str(item.label) for item in menu if item.is_current] == [label], url
+
+
 def test_settings_show_everywhere_at_once_and_the_log_knows(alice, bob, login):
     staff = login(alice)
     words = {

@@ -1,6 +1,6 @@
 // <lesson-page><a rel="prev" …> <a rel="next" …> <aside>…</aside></lesson-page>
 // The left and right arrow keys follow the links to the previous and the next lesson, and the outline
-// beside the lesson shows the place of this one. Without JavaScript the links are there all the same.
+// beside the lesson scrolls to the place of this one if that is out of sight. Without JavaScript the links are there all the same.
 const BUSY = "input, textarea, select, audio, video, [contenteditable], [popover], dialog, [tabindex='0']"
 const WAYS = { ArrowLeft: "prev", ArrowRight: "next" }
 
@@ -16,7 +16,9 @@ customElements.define("lesson-page", class extends HTMLElement {
     this.toggleAttribute("keys", true) // shows the hint
     const aside = this.querySelector("aside")
     const here = aside.querySelector("[aria-current]")
-    if (here) aside.scrollTop = here.offsetTop - aside.clientHeight / 2
+    if (!here) return
+    const [box, place] = [aside, here].map((element) => element.getBoundingClientRect())
+    if (place.top < box.top || place.bottom > box.bottom) aside.scrollTop += place.top - box.top - box.height / 2
   }
 
   disconnectedCallback() {

@@ -26,6 +26,10 @@ customElements.define("lesson-player", class extends HTMLElement {
     this.#media.addEventListener("play", () => { this.#plays = true })
     this.#media.addEventListener("pause", () => { this.#plays &&= this.#media.error !== null })
     this.#media.addEventListener("error", () => this.#fetchAgain())
+    // Captured, for the error of a <source> does not bubble. There is one: no other is tried after it.
+    this.addEventListener("error", ({ target }) => this.#judge(target.localName === "source"), { capture: true })
+    this.#media.addEventListener("loadedmetadata", () => this.#judge())
+    this.#judge() // it may have failed before this script came
     addEventListener("pagehide", this.#leave)
     document.addEventListener("visibilitychange", this.#hide)
     if (this.#media.readyState > 0) this.#resume()
@@ -49,6 +53,13 @@ customElements.define("lesson-player", class extends HTMLElement {
       if (this.#plays) media.play()
     }, { once: true })
     media.load()
+  }
+
+  // Shows the sentence that the browser cannot play what came, and hides it if it can after all.
+  #judge(isRefused = false) {
+    const { error, networkState } = this.#media
+    const isBad = error?.code >= MediaError.MEDIA_ERR_DECODE || networkState === HTMLMediaElement.NETWORK_NO_SOURCE
+    this.querySelector(".player__failed").hidden = !isRefused && !isBad
   }
 
   #resume() {

@@ -1,12 +1,13 @@
-// <sort-list form="order" moved="{name} is now {place} of {count} in {list}." failed="…"><div data-name="Course">
+// <sort-list form="order" follows="consequences" moved="{name} is now {place} of {count} in {list}." failed="…"><div data-name="Course">
 //   <div data-key="module-7" data-name="Start"> … <ul data-list><li data-key="lesson-9" data-name="Flour"> …
 //     <button data-handle hidden>…</button> <button form="order" name="move" value="lesson-9 up">…</button>
 // Modules and their lessons are dragged by the handle or moved by its arrow keys and by the buttons;
-// each move posts the whole order (`order` for each key) to the form's address. What is refused is
-// as it was before, and says why. Without JavaScript the buttons submit their form.
+// each move posts the whole order (`order` for each key) to the form's address. The answer takes the
+// place of the element with the id `follows`. What is refused is as it was before, and says why. Without JavaScript the buttons submit their form.
 customElements.define("sort-list", class extends HTMLElement {
   #saved // the keys in the order that the server has
   #saving = Promise.resolve()
+  #sentence // about the latest move
   #drag
 
   connectedCallback() {
@@ -122,20 +123,22 @@ customElements.define("sort-list", class extends HTMLElement {
       count: siblings.length,
       list: item.parentElement.closest("[data-name]").dataset.name,
     }
-    const sentence = this.getAttribute("moved").replace(/\{(\w+)\}/g, (_all, word) => words[word])
-    this.#saving = this.#saving.then(() => this.#save(sentence))
+    this.#sentence = this.getAttribute("moved").replace(/\{(\w+)\}/g, (_all, word) => words[word])
+    this.#saving = this.#saving.then(() => this.#save())
   }
 
   // One after the other; moves made while one is on its way are saved together.
-  async #save(sentence) {
+  async #save() {
     const order = this.#order
+    const sentence = this.#sentence
     if (order.join() === this.#saved.join()) return
     const form = document.getElementById(this.getAttribute("form"))
     const body = new FormData(form)
     for (const key of order) body.append("order", key)
     const answer = await fetch(form.action, { method: "POST", body }).catch(() => null)
-    if (answer?.status === 204) {
+    if (answer?.ok && !answer.redirected) {
       this.#saved = order
+      document.getElementById(this.getAttribute("follows")).outerHTML = await answer.text()
       this.#fail("")
       this.querySelector("[data-said]").textContent = sentence
     } else {
