@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from offers import rules
 from offers.models import Course, Lesson, LessonKind, Module, Requirement
@@ -140,3 +141,49 @@ def kinds() -> list[Kind]:
         LessonKind.LIVE: _("A date, a link to join, the recording afterwards."),
     }
     return [Kind(kind.value, str(kind.label), ICONS[kind], text) for kind, text in texts.items()]
+
+
+def losses(lesson: Lesson) -> list[str]:
+    """What goes when the lesson is deleted, in numbers; what it has nothing of is not mentioned."""
+    # Of each person there is one row in the present attempt.
+    marks = lesson.progress.filter(
+        completed_at__isnull=False, attempt=F("enrollment__attempt")
+    ).count()
+    tries = lesson.quiz.attempts.count() if hasattr(lesson, "quiz") else 0
+    comments = lesson.comments.filter(deleted_at=None).count()
+    waiting = lesson.required_by.count()
+    told = [
+        (
+            marks,
+            ngettext(
+                "%(number)d person completed it: their mark is deleted with it.",
+                "%(number)d people completed it: their marks are deleted with it.",
+                marks,
+            ),
+        ),
+        (
+            tries,
+            ngettext(
+                "%(number)d attempt at its quiz is deleted, with what was answered.",
+                "%(number)d attempts at its quiz are deleted, with what was answered.",
+                tries,
+            ),
+        ),
+        (
+            comments,
+            ngettext(
+                "%(number)d comment below it is deleted.",
+                "%(number)d comments below it are deleted.",
+                comments,
+            ),
+        ),
+        (
+            waiting,
+            ngettext(
+                "%(number)d lesson that waits for it waits for it no longer.",
+                "%(number)d lessons that wait for it wait for it no longer.",
+                waiting,
+            ),
+        ),
+    ]
+    return [sentence % {"number": number} for number, sentence in told if number]

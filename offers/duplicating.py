@@ -19,7 +19,7 @@ from offers.models import (
     Requirement,
 )
 from offers.models.course import Status
-from offers.slugs import free_slug
+from offers.slugs import free_slug, lock_slugs
 
 
 @transaction.atomic
@@ -32,6 +32,7 @@ def duplicate(course: Course) -> Course:
     title = _("%(title)s (copy)")
     room = 160 - len(title % {"title": ""})
     title %= {"title": course.title[:room]}
+    lock_slugs()
     made = Course(
         title=title,
         slug=free_slug(title, among=Course.objects.all()),

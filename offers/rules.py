@@ -83,6 +83,8 @@ def consequences(course: Course, lessons: Sequence[Lesson], needs: Needs) -> Ite
     elif shown and not any(_counts(course, lesson) for lesson in shown):
         yield _("Only the quizzes count and no quiz is published: nobody can complete this course.")
     for lesson in shown:
+        if lesson.kind == LessonKind.QUIZ and not getattr(lesson, "question_count", 1):
+            yield _("“%(lesson)s” has no questions: nobody can pass it.") % {"lesson": lesson}
         drafts = [by_pk[pk] for pk in sorted(needs.get(lesson.pk, ())) if pk in by_pk]
         if drafts := [required for required in drafts if not required.is_published]:
             yield _("“%(lesson)s” does not wait for %(drafts)s as long as that is a draft.") % {

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 from django.utils.text import slugify
+
+SLUGS = 7_548_411  # the number of the lock, which nothing else takes
+
+
+def lock_slugs() -> None:
+    """Let nobody else look for a free slug until this transaction ends: what is free stays free."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SLUGS])
 
 
 def free_slug(title: str, *, among: models.QuerySet[Any]) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django.forms import BoundField
 from django.utils.formats import date_format
@@ -18,17 +17,17 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from offers.models import Cohort, Course, Lesson, Module, Offer
-from offers.slugs import free_slug
+from offers.models import Cohort, Course, Lesson, Module, Offer, Question
+from offers.slugs import free_slug, lock_slugs
 from portal import context
 from portal.models import File
 from portal.uploads import Upload, UploadField, settle
 
-FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 12, 31)  # beyond, it is a typing error
+FIRST_YEAR, LAST_YEAR = 2000, 2100  # beyond, it is a typing error
 KEPT = "kept_"  # begins the name of the hidden field
 
 
-class CarefulForm[Noun: (Cohort, Course, Module, Lesson, Offer)](forms.ModelForm[Noun]):
+class CarefulForm[Noun: (Cohort, Course, Module, Lesson, Offer, Question)](forms.ModelForm[Noun]):
     """A form that writes what it changed, so that an edit never takes back what happened beside it."""
 
     def save(self, commit: bool = True) -> Noun:
@@ -45,7 +44,10 @@ class CarefulForm[Noun: (Cohort, Course, Module, Lesson, Offer)](forms.ModelForm
 
 
 class SluggishForm[Noun: (Course, Offer)](CarefulForm[Noun]):
-    """A form whose address field may be left empty: it follows the title then."""
+    """A form whose address field may be left empty: it follows the title then.
+
+    Whoever cleans and saves it does both in one transaction, so that no other takes the address between.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,6 +56,8 @@ class SluggishForm[Noun: (Course, Offer)](CarefulForm[Noun]):
 
     def clean(self) -> dict[str, Any]:
         words = super().clean() or self.cleaned_data
+        if not self.instance.pk or "slug" in self.changed_data:
+            lock_slugs()
         if not words.get("slug") and words.get("title"):
             others = self._meta.model._default_manager.exclude(pk=self.instance.pk)
             words["slug"] = free_slug(words["title"], among=others)
@@ -73,16 +77,18 @@ class Difference:
     theirs: str
 
 
-class VersionedForm[Noun: (Course, Lesson)](CarefulForm[Noun]):
+class VersionedForm[Noun: (Course, Lesson, Module, Question)](CarefulForm[Noun]):
     """A form that knows which version it was opened with, and keeps the files it was sent.
 
     No browser sends a file twice: when the form comes back, for a mistake or to show something, what
     was uploaded with it is stored and named in a hidden field beside it.
     """
 
+    version_field: type[forms.Field] = forms.IntegerField
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["version"] = forms.IntegerField(
+        self.fields["version"] = self.version_field(
             required=self.instance.pk is not None,
             initial=self.instance.version,
             widget=forms.HiddenInput,
@@ -168,11 +174,27 @@ def in_words(bound: BoundField) -> str:
             text = rows.filter(pk=value).first() or ""
         case forms.ChoiceField():
             text = dict(bound.field.choices).get(value, value)  # type: ignore[attr-defined]
-        case forms.DateTimeField() if value:
-            text = date_format(localtime(value), "DATETIME_FORMAT")
-        case forms.DateField() if value:
-            text = date_format(value)
+        case forms.DateTimeField() | forms.DateField() if value:
+            text = _moment_in_words(field, value)
     return str(text)
+
+
+def _moment_in_words(field: forms.DateField | forms.DateTimeField, value: Any) -> str:
+    """A day or a moment, be it one or what somebody typed for one."""
+    try:
+        found = field.to_python(value)
+    except ValidationError:
+        return str(value)
+    if isinstance(found, datetime):
+        return date_format(localtime(found), "DATETIME_FORMAT")
+    return date_format(found) if found else ""
+
+
+def _refuse_mistyped(value: date) -> None:
+    """Refuse a day or a moment that nobody can mean, like one of the year 0026."""
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        years = {"first": FIRST_YEAR, "last": LAST_YEAR}
+        raise ValidationError(gettext("Give a year from %(first)d to %(last)d.") % years)
 
 
 def day_field(**options: Any) -> forms.DateField:
@@ -180,7 +202,17 @@ def day_field(**options: Any) -> forms.DateField:
     return forms.DateField(
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        validators=[MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)],
+        validators=[_refuse_mistyped],
+        **options,
+    )
+
+
+def moment_field(**options: Any) -> forms.DateTimeField:
+    """A moment that can be meant, in the school's time zone, or none."""
+    return forms.DateTimeField(
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        validators=[_refuse_mistyped],
         **options,
     )
 

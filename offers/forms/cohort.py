@@ -5,45 +5,34 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from itertools import groupby
 from typing import Any, ClassVar
 
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Prefetch
 from django.forms import BoundField
 from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from offers.forms.careful import CarefulForm
+from accounts.http import is_pk
+from offers.forms.careful import CarefulForm, day_field, moment_field
 from offers.models import Cohort, CohortDate, Course, Lesson, LessonKind, Module
 from offers.rules import in_words
-
-LIMITS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2199, 12, 31))]
-
-
-def _day_field(label: Any, *, help_text: Any = "") -> forms.DateField:
-    """A date that can be meant: no 0026."""
-    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    return forms.DateField(
-        label=label, required=False, widget=widget, validators=LIMITS, help_text=help_text
-    )
 
 
 class CohortForm(CarefulForm[Cohort]):
     """What a cohort is called, and its days."""
 
-    starts_on = _day_field(
-        _("First day"),
+    starts_on = day_field(
+        label=_("First day"),
         help_text=_(
             "Before it every lesson is shut to the cohort, and days are counted from it. Empty: "
             "days are counted from each one's enrollment."
         ),
     )
-    ends_on = _day_field(
-        _("Last day"),
+    ends_on = day_field(
+        label=_("Last day"),
         help_text=_("Closes nothing: access ends with what was granted. Later nobody is put in."),
     )
 
@@ -97,29 +86,7 @@ class CohortDatesForm(forms.Form):
         self.present = {row.lesson_id: row for row in cohort.dates.order_by("lesson")}
         self.seen = _digest(cohort, self.present)
         for lesson in self.lessons:
-            self._add_fields(lesson, self.present.get(lesson.pk) or CohortDate())
-
-    def _add_fields(self, lesson: Lesson, present: CohortDate) -> None:
-        pk, named = lesson.pk, {"lesson": lesson.title}
-        opens_on = _day_field(gettext("%(lesson)s opens on") % named)
-        self.fields[f"opens_on_{pk}"] = opens_on
-        opens_on.initial = present.opens_on
-        if lesson.kind != LessonKind.LIVE:
-            return
-        self.fields[f"live_at_{pk}"] = forms.DateTimeField(
-            label=gettext("%(lesson)s begins") % named,
-            required=False,
-            initial=present.live_at,
-            widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        )
-        self.fields[f"join_url_{pk}"] = forms.URLField(
-            label=gettext("Link to join %(lesson)s") % named,
-            required=False,
-            initial=present.join_url,
-            max_length=500,
-            assume_scheme="https",
-            widget=forms.URLInput(attrs={"placeholder": "https://"}),
-        )
+            self.fields |= _date_fields(lesson, self.present.get(lesson.pk) or CohortDate())
 
     def modules(self) -> Iterator[tuple[Module, list[Row]]]:
         """The lessons under their modules, for the template to print."""
@@ -173,11 +140,42 @@ class CohortDatesForm(forms.Form):
         )
 
 
+def _date_fields(lesson: Lesson, present: CohortDate) -> dict[str, forms.Field]:
+    """What may differ for a cohort in a lesson, with what differs at present."""
+    pk, named = lesson.pk, {"lesson": lesson.title}
+    opens_on = gettext("%(lesson)s opens on") % named
+    fields: dict[str, forms.Field] = {
+        f"opens_on_{pk}": day_field(label=opens_on, initial=present.opens_on)
+    }
+    if lesson.kind == LessonKind.LIVE:
+        begins = gettext("%(lesson)s begins") % named
+        fields[f"live_at_{pk}"] = moment_field(label=begins, initial=present.live_at)
+        fields[f"join_url_{pk}"] = forms.URLField(
+            label=gettext("Link to join %(lesson)s") % named,
+            required=False,
+            initial=present.join_url,
+            max_length=500,
+            assume_scheme="https",
+            widget=forms.URLInput(attrs={"placeholder": "https://"}),
+        )
+    return fields
+
+
+def fields_of(sent: QueryDict) -> dict[str, forms.Field]:
+    """The fields of a form that was sent for a cohort, though the cohort is gone."""
+    names = [name.removeprefix("opens_on_") for name in sent if name.startswith("opens_on_")]
+    fields: dict[str, forms.Field] = {**CohortForm.base_fields}
+    for lesson in Lesson.objects.filter(pk__in=filter(is_pk, names)).in_order():
+        fields |= _date_fields(lesson, CohortDate())
+    return fields
+
+
 def tell_saved(form: forms.BaseForm) -> None:
     """Say below each field that differs what is saved in it now."""
     for name in form.changed_data:
         value = form.get_initial_for_field(form.fields[name], name)
-        shown = form.fields[name].widget.format_value(value) or gettext("nothing")
+        field = form.fields[name]
+        shown = field.widget.format_value(field.prepare_value(value)) or gettext("nothing")
         form.add_error(name, gettext("Saved meanwhile: %s") % shown)
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from offers import ordering
-from offers.forms.careful import CarefulForm, SluggishForm, VersionedForm, day_field
+from offers.forms.careful import SluggishForm, VersionedForm, day_field
 from offers.models import Course, Module
 from offers.models.course import next_position
 from portal.models import FileKind
@@ -52,8 +52,10 @@ class CourseForm(SluggishForm[Course], VersionedForm[Course]):
         return self.instance
 
 
-class ModuleForm(CarefulForm[Module]):
+class ModuleForm(VersionedForm[Module]):
     """A module: what it is called, and when it opens."""
+
+    version_field = forms.CharField
 
     opens_on = day_field(label=_("Opens on"), help_text=_("For everybody, on this day."))
 
@@ -67,8 +69,10 @@ class ModuleForm(CarefulForm[Module]):
 
     @transaction.atomic
     def save(self, commit: bool = True) -> Module:
-        """Write what changed; a new module stands at the end."""
+        """Write what changed; a new module stands at the end. Raises Overtaken."""
         if self.instance.pk is None:
             ordering.lock(self.instance.course)
             self.instance.position = next_position(self.instance.course.modules.all())
+        else:
+            self.claim()
         return super().save()

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from offers import embeds, rules
 from offers.forms.attachments import AttachmentsField
-from offers.forms.careful import VersionedForm, day_field
+from offers.forms.careful import VersionedForm, day_field, moment_field
 from offers.models import Attachment, Course, Lesson, LessonKind, Module, Quiz, Requirement
 from offers.models.course import next_position
 from offers.ordering import lock, settle
@@ -56,10 +56,9 @@ class LessonForm(VersionedForm[Lesson]):
     """
 
     opens_on = day_field(label=_("Opens on"), help_text=_("For everybody, on this day."))
-    live_at = forms.DateTimeField(
-        label=_("Begins"),
-        required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    live_at = moment_field(label=_("Begins"))
+    live_minutes = forms.IntegerField(
+        label=_("Length in minutes"), required=False, min_value=1, max_value=1_440
     )
     requires = forms.ModelMultipleChoiceField(
         Lesson.objects.none(),
@@ -265,12 +264,18 @@ class LessonForm(VersionedForm[Lesson]):
 
     @transaction.atomic
     def attach_files(self) -> None:
-        """Keep the files that were added, whatever becomes of the text: nobody else's save is touched."""
+        """Keep the files that were added, whatever becomes of the text: nobody else's save is touched.
+
+        A form that is sent again sends its files again: those that are there stay there once.
+        """
         if not hasattr(self, "cleaned_data"):
             self.full_clean()
         uploads = self.cleaned_data.pop("attach", [])
         is_there = Lesson.objects.select_for_update(no_key=True).filter(pk=self.instance.pk)
         if uploads and is_there.exists():
+            present = list(self.instance.attachments.all())
             Attachment.objects.bulk_create(
-                Attachment(lesson=self.instance, file=upload.save()) for upload in uploads
+                Attachment(lesson=self.instance, file=upload.save())
+                for upload in uploads
+                if not any(upload.is_same(file) for file in present)
             )

@@ -8,6 +8,7 @@ from django import forms
 from django.db import transaction
 from django.utils.translation import gettext
 
+from offers.forms.careful import VersionedForm
 from offers.models import Choice, Question, QuestionKind, Quiz
 from offers.models.course import next_position
 
@@ -18,17 +19,22 @@ FEWEST, MOST = 4, 20  # rows of choices on a page
 class QuizForm(forms.ModelForm[Quiz]):
     """When a quiz is passed, how often it may be tried, and what is shown afterwards."""
 
+    pass_mark = Quiz._meta.get_field("pass_mark").formfield(min_value=1, max_value=100)
+    max_attempts = Quiz._meta.get_field("max_attempts").formfield(min_value=1, max_value=100)
+
     class Meta:
         model = Quiz
         fields: ClassVar[list[str]] = ["pass_mark", "max_attempts", "reveal"]
 
 
-class QuestionForm(forms.ModelForm[Question]):
+class QuestionForm(VersionedForm[Question]):
     """A question with its choices: a text and a tick each; a row left empty is none.
 
     Choices keep their identity by their place, so that a student who is answering meanwhile
-    answers what they see, or is asked again.
+    answers what they see, or is asked again. A page has at least `rows` of them.
     """
+
+    version_field = forms.CharField
 
     class Meta:
         model = Question
@@ -39,25 +45,28 @@ class QuestionForm(forms.ModelForm[Question]):
             "explanation": forms.Textarea(attrs={"rows": 2}),
         }
 
-    def __init__(self, *args: Any, quiz: Quiz, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, quiz: Quiz, rows: int = 0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.instance.quiz = quiz
         self.present = list(self.instance.choices.all()) if self.instance.pk else []
-        sent = sum(name.startswith("choice_") for name in self.data)
-        self.numbers = range(min(MOST, max(FEWEST, len(self.present) + BLANK_CHOICES, sent)))
+        sent = sum(name.startswith("choice_") for name in {*self.data, *self.initial})
+        rows = max(rows, FEWEST, len(self.present) + BLANK_CHOICES, sent)
+        self.numbers = range(min(MOST, rows))
+        # Shown again with what was typed, a row that was not there is empty.
+        shown = [] if "choice_0" in self.initial else self.present
         for number in self.numbers:
-            known = self.present[number] if number < len(self.present) else None
+            known = shown[number] if number < len(shown) else None
             self.fields[f"choice_{number}"] = forms.CharField(
                 label=gettext("Answer %d") % (number + 1),
                 required=False,
                 max_length=500,
-                initial=known.text if known else "",
             )
+            self.initial.setdefault(f"choice_{number}", known.text if known else "")
             self.fields[f"right_{number}"] = forms.BooleanField(
                 label=gettext("Answer %d is right") % (number + 1),
                 required=False,
-                initial=known.is_right if known else False,
             )
+            self.initial.setdefault(f"right_{number}", known is not None and known.is_right)
 
     def rows(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
         """The text and the tick of each choice, for the page."""
@@ -72,6 +81,7 @@ class QuestionForm(forms.ModelForm[Question]):
         for number in self.numbers:
             if words.get(f"right_{number}") and not words.get(f"choice_{number}"):
                 self.add_error(f"choice_{number}", gettext("A right answer needs a text."))
+        self._refuse_twins(words)
         chosen = [is_right for _text, is_right in self._choices()]
         if len(chosen) < 2:
             self.add_error(None, gettext("Write at least two answers."))
@@ -84,6 +94,15 @@ class QuestionForm(forms.ModelForm[Question]):
             )
         return words
 
+    def _refuse_twins(self, words: dict[str, Any]) -> None:
+        """Of two answers that read the same, nobody could tell which one is right."""
+        seen = set()
+        for number in self.numbers:
+            text = " ".join(words.get(f"choice_{number}", "").split())
+            if text and text in seen:
+                self.add_error(f"choice_{number}", gettext("This answer stands there twice."))
+            seen.add(text)
+
     def _choices(self) -> list[tuple[str, bool]]:
         words = self.cleaned_data
         rows = ((words.get(f"choice_{n}", ""), bool(words.get(f"right_{n}"))) for n in self.numbers)
@@ -91,11 +110,13 @@ class QuestionForm(forms.ModelForm[Question]):
 
     @transaction.atomic
     def save(self, commit: bool = True) -> Question:
-        """Write the question, and its choices in the order of the page."""
+        """Write the question, and its choices in the order of the page. Raises Overtaken."""
         question = self.instance
-        if not question.pk:
+        if question.pk:
+            self.claim()
+        else:
             question.position = next_position(question.quiz.questions.all())
-        question.save()
+        super().save()
         wanted = self._choices()
         for choice, (text, is_right) in zip(self.present, wanted, strict=False):
             choice.text, choice.is_right = text, is_right

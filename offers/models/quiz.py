@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from offers.models.course import Compared
 from offers.models.lesson import Lesson
 
 
@@ -56,7 +57,7 @@ class QuestionKind(models.TextChoices):
     SOME = "some", _("Several may be right")
 
 
-class Question(models.Model):
+class Question(Compared):
     """One question of a quiz. It is right when exactly the right choices are ticked."""
 
     quiz = models.ForeignKey(Quiz, models.CASCADE, related_name="questions")
@@ -72,6 +73,10 @@ class Question(models.Model):
 
     def __str__(self) -> str:
         return self.text[:60]
+
+    def words(self) -> object:
+        choices = self.choices.values_list("pk", "text", "is_right")
+        return self.text, self.kind, self.explanation, list(choices)
 
 
 class Choice(models.Model):

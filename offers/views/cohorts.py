@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
 from accounts.http import StaffRequest, posted
-from offers.forms.cohort import CohortDatesForm, CohortForm, tell_saved
+from offers.forms.cohort import CohortDatesForm, CohortForm, fields_of, tell_saved
 from offers.models import Cohort, Course
 from offers.models.cohort import COUNTED
+from offers.views.overtaken import gone
 
 
 @staff_required("manage_content")
@@ -45,11 +47,18 @@ def cohort_create(request: StaffRequest, course_pk: int) -> HttpResponse:
 @staff_required("manage_content")
 @transaction.atomic
 def cohort_update(request: StaffRequest, pk: int) -> HttpResponse:
-    """Its title, its days, and the dates of its lessons in one form. 409 if they changed meanwhile."""
-    data = posted(request)
+    """Its title, its days, and the dates of its lessons in one form.
+
+    409 if they changed meanwhile, 410 with what was typed if somebody deleted the cohort.
+    """
+    data, rows = posted(request), Cohort.objects.select_related("course")
     if data is not None:  # two saves wait for each other here, so that the second sees the first
-        get_object_or_404(Cohort.objects.select_for_update(), pk=pk)
-    cohort = get_object_or_404(Cohort.objects.select_related("course"), pk=pk)
+        rows = rows.select_for_update(of=("self",))
+    cohort = rows.filter(pk=pk).first()
+    if cohort is None:
+        if data is None:
+            raise Http404
+        return gone(request, fields=fields_of(data), back_url=reverse("offers:course_list"))
     dates = CohortDatesForm(data, cohort=cohort)
     form = CohortForm(data, instance=cohort, course=cohort.course)
     if form.is_valid() & dates.is_valid():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Count, OuterRef, ProtectedError, Subquery
-from django.http import HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -20,7 +20,7 @@ from offers.forms.careful import Overtaken
 from offers.forms.course import CourseForm, ModuleForm
 from offers.models import Course, Lesson, Module
 from offers.models.course import Status
-from offers.views.overtaken import overtaken
+from offers.views.overtaken import gone, overtaken
 
 SHOWN = 200  # courses on a page; more are found by searching
 
@@ -52,6 +52,7 @@ def course_list(request: StaffRequest) -> HttpResponse:
 
 
 @staff_required("manage_content")
+@transaction.atomic
 def course_create(request: StaffRequest) -> HttpResponse:
     """A new course, a draft at first."""
     form = CourseForm(posted(request), request.FILES or None)
@@ -78,7 +79,7 @@ def course_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "course": course,
         "outline": outline,
         "chapters": list(outline.chapters()),
-        "consequences": outline.consequences(),
+        "consequences": list(outline.consequences()),
         "kinds": kinds(),
         "offers": offers,
         "is_lonely": not any(offer.status != Status.ARCHIVED for offer in offers),
@@ -89,6 +90,7 @@ def course_detail(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 @staff_required("manage_content")
+@transaction.atomic
 def course_update(request: StaffRequest, pk: int) -> HttpResponse:
     """What it is called, how it looks, how one goes through it. 409 if somebody else saved it meanwhile."""
     course = get_object_or_404(Course, pk=pk)
@@ -158,8 +160,8 @@ def course_duplicate(request: StaffRequest, pk: int) -> HttpResponse:
 def course_reorder(request: StaffRequest, pk: int) -> HttpResponse:
     """Put everything in the order that is sent, or `move` one thing up or down.
 
-    `order` names every module and lesson once: module-7 lesson-9 lesson-8 module-6 … An order that
-    does not is 409 with a sentence, and changes nothing.
+    `order` names every module and lesson once: module-7 lesson-9 lesson-8 module-6 … It is answered
+    with what the rules lead to now. An order that does not is 409 with a sentence, and changes nothing.
     """
     course = get_object_or_404(Course, pk=pk)
     if "move" in request.POST:
@@ -169,7 +171,8 @@ def course_reorder(request: StaffRequest, pk: int) -> HttpResponse:
     except ordering.OutOfDate:
         sentence = _("Somebody else changed this course meanwhile. Load the page again to go on.")
         return HttpResponse(sentence, status=409, content_type="text/plain; charset=utf-8")
-    return HttpResponse(status=204)
+    context = {"consequences": list(Outline(course).consequences())}
+    return render(request, "offers/dashboard/course_detail.html#consequences", context)
 
 
 def _order(sent: QueryDict) -> ordering.Order:
@@ -220,15 +223,37 @@ def module_create(request: StaffRequest, course_pk: int) -> HttpResponse:
 
 @staff_required("manage_content")
 def module_update(request: StaffRequest, pk: int) -> HttpResponse:
-    """What it is called and when it opens."""
-    module = get_object_or_404(Module.objects.select_related("course"), pk=pk)
+    """What it is called and when it opens. 409 if somebody else saved it meanwhile, 410 if they deleted it."""
+    module = Module.objects.select_related("course").filter(pk=pk).first()
+    if module is None:
+        return _module_gone(request)
     form = ModuleForm(posted(request), instance=module, course=module.course)
     if form.is_valid():
-        form.save()
+        try:
+            form.save()
+        except Overtaken:
+            return _module_overtaken(request, form)
         messages.success(request, _("Saved."))
         return redirect("offers:course_detail", module.course_id)
     context = {"form": form, "module": Module.objects.get(pk=pk), "course": module.course}
     return render(request, "offers/dashboard/module_form.html", context)
+
+
+def _module_overtaken(request: StaffRequest, form: ModuleForm) -> HttpResponse:
+    there = Module.objects.select_related("course").filter(pk=form.instance.pk).first()
+    if there is None:
+        return _module_gone(request)
+    typed = form.typed() | {"version": there.version}
+    mine = ModuleForm(instance=there, course=there.course, initial=typed)
+    theirs = ModuleForm(instance=there, course=there.course)
+    back_url = reverse("offers:module_update", args=[there.pk])
+    return overtaken(request, mine=mine, theirs=theirs, title=there.title, back_url=back_url)
+
+
+def _module_gone(request: StaffRequest) -> HttpResponse:
+    if request.method != "POST":
+        raise Http404
+    return gone(request, fields=ModuleForm.base_fields, back_url=reverse("offers:course_list"))
 
 
 @require_POST

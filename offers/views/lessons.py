@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from accounts.decorators import staff_required
 from accounts.http import StaffRequest, is_pk, posted
 from offers import ordering
-from offers.builder import icon_of, kinds
+from offers.builder import icon_of, kinds, losses
 from offers.embeds import frame_url
 from offers.forms.careful import Overtaken
 from offers.forms.lesson import LessonForm
@@ -115,7 +115,7 @@ def _editor(request: StaffRequest, form: LessonForm, **context: Any) -> HttpResp
                 (row, snippet(row.file) if row.file.kind == FileKind.IMAGE else "")
                 for row in lesson.attached.select_related("file")
             ],
-            "done_count": lesson.progress.count(),
+            "lost": losses(lesson),
             "is_other_kind": form.kind != lesson.kind,
         }
     # Of its own accord htmx asks for nothing here but the files.
@@ -150,7 +150,7 @@ def _overtaken(request: StaffRequest, form: LessonForm) -> HttpResponse:
 def _gone(request: StaffRequest, back_url: str) -> HttpResponse:
     if request.method != "POST":
         raise Http404
-    return gone(request, form=LessonForm, back_url=back_url)
+    return gone(request, fields=LessonForm.base_fields, back_url=back_url)
 
 
 def _row(lesson: Lesson) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -27,6 +28,7 @@ def offer_list(request: StaffRequest) -> HttpResponse:
 
 
 @staff_required("manage_content")
+@transaction.atomic
 def offer_create(request: StaffRequest) -> HttpResponse:
     """A new offer, a draft at first. `?course=` makes it for a course that has none."""
     wanted = request.GET.get("course", "")
@@ -44,6 +46,7 @@ def offer_create(request: StaffRequest) -> HttpResponse:
 
 
 @staff_required("manage_content")
+@transaction.atomic
 def offer_update(request: StaffRequest, pk: int) -> HttpResponse:
     """One offer: its terms, its courses, its state. A new default length asks what of its present holders."""
     offer = get_object_or_404(Offer, pk=pk)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from django import forms
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from accounts.http import StaffRequest
 from offers.forms.careful import VersionedForm
-
-# What a browser sends besides the words of a person.
-MACHINERY = {"csrfmiddlewaretoken", "version", "kind"}
 
 
 def overtaken(
@@ -42,13 +41,26 @@ def overtaken(
     return render(request, "offers/dashboard/overtaken.html", context, status=409)
 
 
-def gone(request: StaffRequest, *, form: type[VersionedForm[Any]], back_url: str) -> HttpResponse:
+def gone(
+    request: StaffRequest, *, fields: Mapping[str, forms.Field], back_url: str
+) -> HttpResponse:
     """410: what was typed for something that somebody else deleted meanwhile, to take it along."""
-    labels = {name: field.label for name, field in form.base_fields.items()}
     words = [
-        (labels.get(name) or name, "\n".join(values))
-        for name, values in request.POST.lists()
-        if name in labels and name not in MACHINERY and any(values)
+        (field.label or name, text)
+        for name, field in fields.items()
+        if (text := _words(field, request.POST.getlist(name)))
     ]
     context = {"words": words, "back_url": back_url, "title": _("Deleted meanwhile")}
     return render(request, "offers/dashboard/gone.html", context, status=410)
+
+
+def _words(field: forms.Field, sent: list[str]) -> str:
+    """What was sent for a field, as a person said it; nothing where only the machine would understand."""
+    if field.widget.is_hidden or isinstance(field, forms.ModelChoiceField):
+        return ""
+    if isinstance(field, forms.BooleanField):
+        return _("Yes") if any(sent) else ""
+    if isinstance(field, forms.ChoiceField):
+        named = dict(field.choices)  # type: ignore[arg-type]
+        return ", ".join(str(named[value]) for value in sent if value in named)
+    return "\n".join(filter(None, sent))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
 from accounts.http import StaffRequest, posted
-from offers.forms.quiz import QuestionForm, QuizForm
+from offers.forms.careful import Overtaken
+from offers.forms.quiz import MOST, QuestionForm, QuizForm
 from offers.models import Lesson, LessonKind, Question, Quiz
+from offers.views.overtaken import gone, overtaken
 
 
 @staff_required("manage_content")
@@ -38,10 +42,10 @@ def quiz_update(request: StaffRequest, pk: int) -> HttpResponse:
 
 @staff_required("manage_content")
 def question_create(request: StaffRequest, lesson_pk: int) -> HttpResponse:
-    """A new question at the end of a quiz."""
-    quiz = get_object_or_404(
-        Quiz.objects.select_related("lesson__module__course"), lesson=lesson_pk
-    )
+    """A new question at the end of a quiz. 410 with what was typed if somebody deleted the lesson."""
+    quiz = Quiz.objects.select_related("lesson__module__course").filter(lesson=lesson_pk).first()
+    if quiz is None:
+        return _gone(request)
     form = QuestionForm(posted(request), quiz=quiz)
     if form.is_valid():
         form.save()
@@ -52,19 +56,26 @@ def question_create(request: StaffRequest, lesson_pk: int) -> HttpResponse:
     return render(request, "offers/dashboard/question_form.html", context)
 
 
-def _question(pk: int) -> Question:
-    found = Question.objects.select_related("quiz__lesson__module__course")
-    return get_object_or_404(found, pk=pk)
+def _questions() -> QuerySet[Question]:
+    return Question.objects.select_related("quiz__lesson__module__course")
 
 
 @staff_required("manage_content")
 def question_update(request: StaffRequest, pk: int) -> HttpResponse:
-    """One question and its answers. What was handed in before stays as it was graded."""
-    question = _question(pk)
+    """One question and its answers. What was handed in before stays as it was graded.
+
+    409 with both texts if somebody else saved it meanwhile, 410 with one if they deleted it.
+    """
+    question = _questions().filter(pk=pk).first()
+    if question is None:
+        return _gone(request)
     form = QuestionForm(posted(request), instance=question, quiz=question.quiz)
     lesson = question.quiz.lesson
     if form.is_valid():
-        form.save()
+        try:
+            form.save()
+        except Overtaken:
+            return _overtaken(request, form)
         messages.success(request, _("Saved."))
         return redirect("offers:quiz_update", lesson.pk)
     context = {
@@ -76,11 +87,30 @@ def question_update(request: StaffRequest, pk: int) -> HttpResponse:
     return render(request, "offers/dashboard/question_form.html", context)
 
 
+def _overtaken(request: StaffRequest, form: QuestionForm) -> HttpResponse:
+    """Both texts, for whoever saves second."""
+    there = _questions().filter(pk=form.instance.pk).first()
+    if there is None:
+        return _gone(request)
+    typed = form.typed() | {"version": there.version}
+    mine = QuestionForm(instance=there, quiz=there.quiz, initial=typed)
+    theirs = QuestionForm(instance=there, quiz=there.quiz, rows=len(mine.numbers))
+    back_url = reverse("offers:question_update", args=[there.pk])
+    return overtaken(request, mine=mine, theirs=theirs, title=str(there), back_url=back_url)
+
+
+def _gone(request: StaffRequest) -> HttpResponse:
+    if request.method != "POST":
+        raise Http404
+    form = QuestionForm(request.POST, quiz=Quiz(), rows=MOST)
+    return gone(request, fields=form.fields, back_url=reverse("offers:course_list"))
+
+
 @require_POST
 @staff_required("manage_content")
 def question_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Take a question out. What was handed in before stays as it was graded."""
-    question = _question(pk)
+    question = get_object_or_404(_questions(), pk=pk)
     question.delete()
     messages.success(request, _("The question is deleted."))
     return redirect("offers:quiz_update", question.quiz.lesson_id)
@@ -91,7 +121,7 @@ def question_delete(request: StaffRequest, pk: int) -> HttpResponse:
 @transaction.atomic
 def question_move(request: StaffRequest, pk: int) -> HttpResponse:
     """One place up, or with `down` one place down. At the edge nothing happens."""
-    question = _question(pk)
+    question = get_object_or_404(_questions(), pk=pk)
     quiz = Quiz.objects.select_for_update().get(pk=question.quiz_id)
     order = list(quiz.questions.all())
     here = order.index(question)

@@ -159,3 +159,29 @@ def test_support_may_not_edit_cohorts(login, course):
     made, sue = cohort(course), login(make.staff(Role.SUPPORT))
     for url in (page(made), f"/dashboard/courses/{course.pk}/cohorts/"):
         assert sue.get(url).status_code == 403
+
+
+@pytest.mark.parametrize("year", ["0001", "0026", "9999"])
+def test_a_moment_nobody_can_mean_is_refused_with_a_sentence(staff, course, year):
+    made, lesson = cohort(course), Lesson.objects.earliest("pk")
+    Lesson.objects.filter(pk=lesson.pk).update(kind="live")
+    words = {
+        f"live_at_{lesson.pk}": f"{year}-12-31T23:59",
+        f"opens_on_{lesson.pk}": f"{year}-12-31",
+    }
+    html = staff.post(page(made), filled(staff, made, **words)).content.decode()
+    assert html.count("Give a year from 2000 to 2100.") == 2
+    assert not CohortDate.objects.exists()
+
+
+def test_what_was_typed_for_a_cohort_that_is_gone_is_there_to_copy(staff, course):
+    made, lesson = cohort(course), Lesson.objects.earliest("pk")
+    mine = filled(staff, made, title="Long & dear", **{f"opens_on_{lesson.pk}": "2026-03-03"})
+    staff.post(f"{page(made)}delete/")
+    answer = staff.post(page(made), mine)
+    assert answer.status_code == 410
+    assert answer.context["words"] == [
+        ("Title", "Long & dear"),
+        ("Lesson 1 opens on", "2026-03-03"),
+    ]
+    assert staff.get(page(made)).status_code == 404

@@ -110,7 +110,7 @@ def test_a_course_is_built_of_modules_and_lessons(staff):
 
 @pytest.mark.parametrize("wanted", ["BA|CD", "|ABCD", "ADCB|", "DC|BA"])
 def test_lessons_and_modules_are_put_in_any_order(staff, course, wanted):
-    assert send(staff, course, keys(course, wanted)).status_code == 204
+    assert send(staff, course, keys(course, wanted)).status_code == 200
     assert shape(course) == wanted
     for module in course.modules.all():
         places = list(module.lessons.values_list("position", flat=True))
@@ -119,9 +119,21 @@ def test_lessons_and_modules_are_put_in_any_order(staff, course, wanted):
 
 def test_modules_change_places_with_all_their_lessons(staff, course):
     order = keys(course, "AB|CD")
-    assert send(staff, course, order[3:] + order[:3]).status_code == 204
+    assert send(staff, course, order[3:] + order[:3]).status_code == 200
     assert shape(course) == "CD|AB"
     assert list(course.modules.values_list("position", flat=True)) == [1, 2]
+
+
+def test_a_new_order_is_answered_with_what_it_leads_to(staff, course):
+    Course.objects.filter(pk=course.pk).update(enforces_order=True)
+    a, d = (Lesson.objects.get(title=title) for title in "AD")
+    Requirement.objects.create(lesson=d, required=a)
+    assert "wait for each other" not in staff.get(page_of(course)).content.decode()
+    circle = send(staff, course, keys(course, "DB|CA")).content.decode()
+    assert "wait for each other" in circle
+    assert "<h1" not in circle, "only the part of the page that changes"
+    assert circle.strip() in staff.get(page_of(course)).content.decode()
+    assert "wait" not in send(staff, course, keys(course, "AB|CD")).content.decode()
 
 
 def test_an_order_of_something_else_is_refused_and_changes_nothing(staff, course):
@@ -211,7 +223,12 @@ def test_rules_stand_beside_what_they_shut(staff, school, course):
     module = course.modules.first()
     staff.post(
         reverse("offers:module_update", args=[module.pk]),
-        {"title": "Start", "opens_after": "7", "opens_on": "2026-12-03"},
+        {
+            "version": module.version,
+            "title": "Start",
+            "opens_after": "7",
+            "opens_on": "2026-12-03",
+        },
     )
     module.refresh_from_db()
     assert (module.opens_after, module.opens_on) == (7, date(2026, 12, 3))
@@ -231,6 +248,11 @@ def test_what_follows_from_the_rules_is_said(staff, course):
     assert impossible in said()
     Lesson.objects.filter(title="D").update(kind="quiz")
     assert impossible not in said()
+    assert "“D” has no questions: nobody can pass it." in said()
+
+    quiz = make.quiz(course, title="E").lesson
+    assert "“E” has no questions" not in said()
+    quiz.delete()
 
     a, b, c = (Lesson.objects.get(title=title) for title in "ABC")
     Requirement.objects.create(lesson=a, required=c)

@@ -198,7 +198,18 @@ def test_who_may_not_make_an_offer_is_not_told_to(login, bob, school):
     make.offer("Bread")
     page = login(make.staff(Role.SUPPORT)).get(reverse("enrollments:grant_create", args=[bob.pk]))
     assert "Bread" in page.content.decode()
+    assert "1 course is in no offer that can be granted" in page.content.decode()
+    assert "Lonely" in page.content.decode()
     assert "Make an offer for it" not in page.content.decode()
+
+
+def test_the_home_names_published_courses_that_no_offer_can_give(staff):
+    drafted = make.course("Drafted", status="draft")
+    shelved = make.course("Shelved")
+    make.offer("Old", courses=[shelved], status="archived")
+    page = staff.get("/dashboard/").content.decode()
+    assert f"No offer that can be granted holds “{shelved}”" in page
+    assert drafted.title not in page
 
 
 def test_an_offer_that_is_archived_gives_nothing(staff):

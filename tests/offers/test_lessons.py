@@ -13,6 +13,7 @@ from django.urls import reverse
 from PIL import Image
 
 from accounts.models import Role
+from enrollments.models import Comment, Enrollment, QuizAttempt
 from offers.markdown import render
 from offers.models import Course, Lesson, LessonKind, Module, Quiz, Requirement
 from portal.models import File
@@ -359,3 +360,32 @@ def test_a_cover_is_uploaded_and_shown_in_the_list(staff, lesson):
     course.refresh_from_db()
     assert course.cover is None
     assert File.objects.count() == 1
+
+
+def test_deleting_says_everything_that_goes_with_it(staff, school, bob, charlie):
+    course = make.course("Bread")
+    quiz = make.quiz(course)
+    lesson = quiz.lesson
+    offer = make.offer(courses=[course])
+    for person in (bob, charlie):
+        make.grant(contact=person, offer=offer)
+        enrollment = Enrollment.objects.get(contact=person)
+        answers = {"enrollment": enrollment, "quiz": quiz, "answers": {}}
+        QuizAttempt.objects.submit(number=1, **answers)
+        enrollment.complete(lesson)
+    enrollment.restart()  # what Charlie did before is no mark of the present
+    Lesson.objects.get(title="Lesson 1").requirements.create(required=lesson)
+    comment = Comment.objects.write(lesson=lesson, author=bob.user, text="Salt?", contact=bob)
+    Comment.objects.write(lesson=lesson, author=bob.user, text="Oil?", contact=bob).take_back()
+    page = staff.get(reverse("offers:lesson_update", args=[lesson.pk])).content.decode()
+    for sentence in (
+        "1 person completed it: their mark is deleted with it.",
+        "2 attempts at its quiz are deleted",
+        "1 comment below it is deleted.",
+        "1 lesson that waits for it",
+    ):
+        assert sentence in page
+    assert "nothing else hangs on it" not in page
+    staff.post(reverse("offers:lesson_delete", args=[lesson.pk]))
+    assert not QuizAttempt.objects.exists()
+    assert not Comment.objects.filter(pk=comment.pk).exists()

@@ -11,6 +11,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from accounts.models import Role
+from offers.forms.careful import in_words
+from offers.forms.lesson import LessonForm
 from offers.models import Course, Lesson, LessonKind
 
 
@@ -172,3 +174,91 @@ def test_a_save_without_a_version_is_a_mistake(staff, lesson):
     assert staff.post(edit(lesson), mine | {"title": "New"}).status_code == 200
     lesson.refresh_from_db()
     assert lesson.title == "Lesson 1"
+
+
+@pytest.mark.parametrize("kind", [LessonKind.TEXT, LessonKind.LIVE])
+def test_days_and_moments_are_differences_too(staff, school, lesson, kind):
+    Lesson.objects.filter(pk=lesson.pk).update(kind=LessonKind.LIVE)
+    mine = opened(staff, edit(lesson))
+    theirs = {"kind": kind, "opens_on": "2026-03-05", "live_at": "2026-03-05T19:30"}
+    assert staff.post(edit(lesson), mine | theirs).status_code == 302
+    changes = {"opens_on": "2026-04-06", "live_at": "2026-04-06T18:15"}
+    answer = staff.post(edit(lesson), mine | changes)
+    assert answer.status_code == 409
+    page = answer.content.decode()
+    assert "March 5, 2026" in page
+    assert ("7:30 p.m." in page) is (kind == LessonKind.LIVE)
+    assert 'value="2026-04-06T18:15"' in page
+    assert staff.post(edit(lesson), Form(page).sent).status_code == 302
+    lesson.refresh_from_db()
+    assert lesson.kind == LessonKind.LIVE
+    assert lesson.live_at.isoformat() == "2026-04-06T16:15:00+00:00"
+
+
+@pytest.mark.parametrize("junk", ["0001-01-01", "0026-03-05", "9999-12-31", "soon", "2026-02-30"])
+def test_a_date_nobody_can_mean_is_refused_though_somebody_else_saved(staff, lesson, junk):
+    Lesson.objects.filter(pk=lesson.pk).update(kind=LessonKind.LIVE)
+    mine = opened(staff, edit(lesson))
+    staff.post(edit(lesson), mine | {"title": "Theirs"})
+    sent = mine | {"opens_on": junk, "live_at": f"{junk}T19:30", "live_minutes": "0"}
+    answer = staff.post(edit(lesson), sent)
+    assert answer.status_code == 200
+    assert {*answer.context["form"].errors} == {"opens_on", "live_at", "live_minutes"}
+    assert f'value="{junk}T19:30"' in answer.content.decode()
+
+
+def test_a_date_that_is_none_is_said_as_it_was_typed(school, lesson):
+    form = LessonForm(
+        instance=lesson, module=lesson.module, asked="live", initial={"live_at": "soon"}
+    )
+    assert in_words(form["live_at"]) == "soon"
+
+
+def test_a_file_added_by_a_save_that_came_too_late_is_there_once(staff, lesson):
+    mine = opened(staff, edit(lesson))
+    staff.post(edit(lesson), mine | {"title": "Theirs"})
+
+    def late(content):
+        chosen = SimpleUploadedFile("notes.txt", content, "text/plain")
+        return staff.post(edit(lesson), mine | {"title": "Mine", "attach": chosen})
+
+    assert late(b"Flour").status_code == 409
+    assert late(b"Flour").status_code == 409
+    assert lesson.attachments.count() == 1
+    late(b"Water")
+    assert lesson.attachments.count() == 2
+
+
+def test_a_module_is_not_overwritten_either(staff, lesson):
+    module = lesson.module
+    address = reverse("offers:module_update", args=[module.pk])
+    mine = opened(staff, address)
+    staff.post(address, mine | {"opens_on": "2026-03-05", "opens_after": "3"})
+    answer = staff.post(address, mine | {"title": "Mine"})
+    assert answer.status_code == 409
+    page = answer.content.decode()
+    assert "March 5, 2026" in page
+    module.refresh_from_db()
+    assert (module.title, module.opens_after) == ("First module", 3)
+    assert staff.post(address, Form(page).sent).status_code == 302
+    module.refresh_from_db()
+    assert (module.title, module.opens_after, module.opens_on) == ("Mine", None, None)
+
+
+def test_what_was_typed_for_a_module_that_is_gone_is_there_to_copy(staff, lesson):
+    module = lesson.module.course.modules.create(title="Second", position=2)
+    address = reverse("offers:module_update", args=[module.pk])
+    mine = opened(staff, address)
+    staff.post(reverse("offers:module_delete", args=[module.pk]))
+    answer = staff.post(address, mine | {"title": "Long & dear"})
+    assert answer.status_code == 410
+    assert "Long &amp; dear" in answer.content.decode()
+    assert staff.get(address).status_code == 404
+
+
+def test_the_page_of_what_is_gone_speaks_no_machine(staff, lesson):
+    mine = opened(staff, edit(lesson)) | {"requires": "77001", "published": "on"}
+    staff.post(reverse("offers:lesson_delete", args=[lesson.pk]))
+    answer = staff.post(edit(lesson), mine)
+    assert [label for label, _text in answer.context["words"]] == ["Title", "Text", "Published"]
+    assert answer.context["words"][2][1] == "Yes"
