@@ -113,7 +113,10 @@ class Enrollment(models.Model):
 
     @transaction.atomic
     def change(self, **fields: Any) -> None:
-        """Edit `enrolled_on`, `learning_status`, `inactive_at`; records `enrollment.changed` if any differs."""
+        """Edit `enrolled_on`, `learning_status`, `inactive_at`; records `enrollment.changed` if any differs.
+
+        Cohorts are changed by `cohorts.set_cohorts()`.
+        """
         changed = [name for name, value in fields.items() if getattr(self, name) != value]
         if not changed:
             return

@@ -31,11 +31,14 @@ class Student:
     desk: Page
     is_inspected: bool
     barriers: list[str] = field(default_factory=list)
+    seen: set[tuple[int, str]] = field(default_factory=set)
 
     def look(self, page: Page, heading: str) -> None:
-        """Here we are, on a page that fits the device and shuts nobody out."""
+        """Here we are, on a page that fits the device and shuts nobody out: looked at once on each device."""
         expect(page.get_by_role("heading", level=1, name=heading, exact=True)).to_be_visible()
-        if self.is_inspected:
+        known = (page.viewport_size["width"], page.url)
+        if self.is_inspected and known not in self.seen:
+            self.seen.add(known)
             self.barriers.extend(barriers(page))
             if (wider := beyond(page)) > 0:
                 self.barriers.append(f"{page.url} is {wider} pixels too wide")

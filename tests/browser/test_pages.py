@@ -14,9 +14,10 @@ from playwright.sync_api import Page, expect
 from stage import Stage
 
 from accounts.models import BulkRun, Contact, Note, Segment, Tag
-from enrollments.models import ImportBatch
+from enrollments.cohorts import set_cohorts
+from enrollments.models import Comment, Enrollment, ImportBatch, QuizAttempt, Rating
 from enrollments.models.import_batch import ImportRow, RowOutcome
-from offers.models import Offer
+from offers.models import Cohort, Course, Lesson, Offer
 from portal import context
 from portal.models import Event, School
 
@@ -115,12 +116,49 @@ def pages(stage: Stage) -> dict[str, str]:
         "imports": at("enrollments:import_list"),
         **{f"import {batch.state}": at("enrollments:import_detail", batch.pk) for batch in imports},
         "import undo": at("enrollments:import_undo", imports[-2].pk),
+        **_course_pages(course, dana),
         "offers": at("offers:offer_list"),
         "offer": at("offers:offer_update", base.pk),
         "audit": at("portal:audit_list"),
         "audit detail": at("portal:audit_detail", Event.objects.latest("pk").pk),
         "messages": at("notifications:message_list"),
         "settings": at("portal:settings"),
+    }
+
+
+def _course_pages(course: Course, student: Contact) -> dict[str, str]:
+    """The staff's pages about a course in which everything has happened."""
+    lesson = Lesson.objects.filter(module__course=course).earliest("pk")
+    quiz = make.quiz(course, "Is flour white?", "Is water wet?", title="Check")
+    cohort = Cohort.objects.create(
+        course=course, title="Spring", starts_on=School.current().today()
+    )
+    enrollment = Enrollment.objects.get(contact=student, course=course)
+    set_cohorts({enrollment.pk: cohort.pk})
+    tried = QuizAttempt.objects.submit(enrollment=enrollment, quiz=quiz, number=1, answers={})
+    question = Comment.objects.write(
+        lesson=lesson, author=student.user, contact=student, text="How warm?"
+    )
+    Comment.objects.write(
+        lesson=lesson, author=student.user, contact=student, text="Found it.", parent=question
+    )
+    Rating.objects.create(enrollment=enrollment, stars=4, text="It rose.")
+
+    def at(name: str, *args: object, query: str = "") -> str:
+        return reverse(name, args=args) + query
+
+    return {
+        "cohorts": at("offers:cohort_list", course.pk),
+        "cohort": at("offers:cohort_update", cohort.pk),
+        "schedule": at("enrollments:schedule_detail", course.pk),
+        "lessons": at("enrollments:lesson_list", enrollment.pk),
+        "quiz": at("offers:quiz_update", quiz.lesson.pk),
+        "question": at("offers:question_update", quiz.questions.earliest("pk").pk),
+        "quiz attempts": at("enrollments:quiz_attempt_list"),
+        "quiz attempt": at("enrollments:quiz_attempt_detail", tried.pk),
+        "comments": at("enrollments:moderation_list"),
+        "comments of a lesson": at("enrollments:moderation_detail", lesson.pk),
+        "ratings": at("enrollments:rating_list", course.pk),
     }
 
 
