@@ -34,6 +34,10 @@ class Kind(models.TextChoices):
     REPLY = "reply", _("Answer to a comment")
     EMAIL_CHANGED = "email_changed", _("E-mail address changed")
     ERASURE_ASKED = "erasure_asked", _("Erasure asked for")
+    TEMPORARY_PASSWORD = "temporary_password", _("Temporary password")
+    LINK_COPIED = "link_copied", _("Login link made by staff")
+    SECOND_FACTOR = "second_factor", _("Second factor changed")
+    SIMULATION = "simulation", _("Session simulated")
 
 
 class Message(Waiting):

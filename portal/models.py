@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -184,7 +184,42 @@ def validate_zone(value: str) -> None:
         raise ValidationError(_("Choose a time zone like Europe/Rome."))
 
 
+def second_factor_by_default() -> bool:
+    """What a new school begins with: STAFF_SECOND_FACTOR, which is on outside the demo."""
+    return bool(settings.STAFF_SECOND_FACTOR)
+
+
 validate_color = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("Enter a color like #4f46e5."))
+
+
+class Tally(models.Model):
+    """How often somebody tried something since a moment: what portal.limits counts. Swept when it is over."""
+
+    key = models.CharField(max_length=100, primary_key=True)  # what, and a digest of who
+    began_at = models.DateTimeField()
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["began_at"], name="tally_swept")]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.count}"
+
+
+class Credentials(models.TextChoices):
+    """What the welcome mail carries for somebody who was never in."""
+
+    LINK = "link", _("A link to choose a password")
+    PROVISIONAL = "provisional", _("A provisional password")
+    DEFAULT = "default", _("The default password for new members")
+
+
+class SimulationNotice(models.TextChoices):
+    """When a student is told that staff saw the portal as them. They always are."""
+
+    START = "start", _("When it starts")
+    END = "end", _("When it ends")
+    DAY_AFTER = "day_after", _("A day later")
 
 
 class School(models.Model):
@@ -206,6 +241,43 @@ class School(models.Model):
         _("send the access mail"),
         default=True,
         help_text=_("Tell people by e-mail when they are given an offer."),
+    )
+
+    # The ways in
+    credentials = models.CharField(
+        _("welcome mail carries"),
+        max_length=12,
+        choices=Credentials,
+        default=Credentials.LINK,
+        db_default=Credentials.LINK,
+    )
+    default_password = models.TextField(blank=True, db_default="")  # sealed, see portal.sealing
+    # How long a password that somebody else chose works, in hours.
+    temporary_hours = models.PositiveSmallIntegerField(
+        _("hours a temporary password works"),
+        default=72,
+        db_default=72,
+        validators=[MinValueValidator(1), MaxValueValidator(720)],
+    )
+    max_sessions = models.PositiveSmallIntegerField(
+        _("browsers a student may be logged in with"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(50)],
+        help_text=_("One more logs the oldest out. Empty: any number."),
+    )
+    needs_second_factor = models.BooleanField(
+        _("staff need a second factor"),
+        default=second_factor_by_default,
+        db_default=True,
+        help_text=_("Until they have set one up, the dashboard stays shut for them."),
+    )
+    simulation_notice = models.CharField(
+        _("students are told of a simulated session"),
+        max_length=12,
+        choices=SimulationNotice,
+        default=SimulationNotice.START,
+        db_default=SimulationNotice.START,
     )
 
     class Meta:

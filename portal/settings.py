@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "notifications",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "anymail",
     "django_htmx",
     "django_linear_migrations",
@@ -231,6 +232,10 @@ SELF_SERVICE_LINK_SECONDS = 600
 # What a session may do besides reading, for so long after a login or a password: take all data, change the address.
 FRESH_LOGIN_SECONDS = 600
 
+
+# Whether a new school asks its staff for a second factor. From then on it is a setting of the school.
+STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=not (DEMO or TESTING))
+SIMULATION_SECONDS = 30 * 60
 
 # The browser
 FRAME_SOURCES = [  # the players of offers.video, and the services of offers.embeds

@@ -6,6 +6,7 @@ from accounts.models.link import Link
 from accounts.models.note import Note
 from accounts.models.segment import Segment
 from accounts.models.session import Session
+from accounts.models.simulation import Simulation
 from accounts.models.user import Role, User
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Role",
     "Segment",
     "Session",
+    "Simulation",
     "Tag",
     "User",
 ]

@@ -32,6 +32,7 @@ class Purpose(models.TextChoices):
     """What a link lets its holder do once."""
 
     LOGIN = "login", _("Log in")
+    INVITATION = "invitation", _("Accept an invitation")
     SET_PASSWORD = "set_password", _("Set the first password")
     RESET = "reset", _("Reset the password")
     CONFIRM_EMAIL = "confirm_email", _("Confirm a new e-mail address")
@@ -204,6 +205,9 @@ class Link(models.Model):
     is_self_service = models.BooleanField(default=False)
     # The new address that is confirmed with it: the mail goes there, and nowhere else.
     email = models.EmailField(blank=True, db_default="")
+    # Of a self-service link: the browser that asked (a digest of its cookie), and how often its code was tried.
+    browser = models.CharField(max_length=64, blank=True, db_default="")
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0)
     delivery = models.CharField(max_length=10)  # "mail", "inside" another mail, or "copy"
     created_at = models.DateTimeField(default=now)
     created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
@@ -268,6 +272,10 @@ class Link(models.Model):
             )
 
     class Meta:
+        indexes = [
+            # The link whose code is typed into the browser that asked for it.
+            models.Index(fields=["browser"], condition=~Q(browser=""), name="link_by_browser")
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(expires_at__gt=models.F("created_at")),

@@ -8,11 +8,22 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
 
 from accounts import browsers
 from accounts.models.user import User
 
 USE = timedelta(minutes=5)  # the last use is written at most this often
+
+
+class Entered(models.TextChoices):
+    """How somebody came in."""
+
+    PASSWORD = "password", _("Password")
+    LINK = "link", _("Mailed link")
+    COPIED = "copied", _("Link copied by staff")
+    CODE = "code", _("Mailed code")
+    PASSKEY = "passkey", _("Passkey")
 
 
 class Session(AbstractBaseSession):
@@ -23,6 +34,7 @@ class Session(AbstractBaseSession):
     address = models.GenericIPAddressField(null=True)
     agent = models.CharField(max_length=300, blank=True)
     seen_at = models.DateTimeField(null=True)  # last used in the portal; None: since it began
+    entered_by = models.CharField(max_length=10, choices=Entered, blank=True, db_default="")
 
     @classmethod
     def get_session_store_class(cls) -> type:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models, transaction
 from django.db.models import F
 from django.utils.crypto import get_random_string, salted_hmac
@@ -36,14 +37,18 @@ _SUPPORT = _MODERATOR | {
     "manage_access",
     "view_messages",
     "export",
+    "simulate",
+    "copy_links",
 }
-_ADMIN = _SUPPORT | {"manage_content", "view_audit"}
+_ADMIN = _SUPPORT | {"manage_content", "manage_staff", "see_payments", "view_audit"}
 PERMISSIONS: dict[str, set[str]] = {
     Role.OWNER: _ADMIN | {"manage_settings"},
     Role.ADMIN: _ADMIN,
     Role.SUPPORT: _SUPPORT,
     Role.MODERATOR: _MODERATOR,
 }
+# What may be withheld from one person although their role includes it.
+SEPARATE = ("simulate", "copy_links", "export", "see_payments")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -120,6 +125,10 @@ class User(AbstractBaseUser):
     auth_epoch = models.PositiveIntegerField(default=0)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now)
+    # What their role includes (of SEPARATE) but they may not do.
+    withheld = ArrayField(models.CharField(max_length=20), default=list, db_default=[], blank=True)
+    # Until when a password works that somebody else chose; the first login leads to choosing one's own.
+    temporary_until = models.DateTimeField(null=True)
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -158,8 +167,8 @@ class User(AbstractBaseUser):
         return not self.is_active or (blocked and not self.is_staff)
 
     def may(self, permission: str) -> bool:
-        """Whether this person's role includes `permission` (see PERMISSIONS)."""
-        return permission in PERMISSIONS.get(self.role, ())
+        """Whether this person's role includes `permission` (see PERMISSIONS) and it is not withheld from them."""
+        return permission in PERMISSIONS.get(self.role, ()) and permission not in self.withheld
 
     def may_use(self, purpose: str) -> bool:
         """Whether a link of this purpose may be made for them: staff log in with their password."""

@@ -1,16 +1,22 @@
 """The benchmark runs, says what it found and leaves nothing behind. How fast, no test asserts."""
 
 import json
+import re
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.urls import get_resolver
 
 from accounts.models import Contact
 from enrollments.models import Enrollment, Grant
+from portal.benchmark.dashboard import LEFT_OUT, pages
+from portal.benchmark.filling import fill
+from portal.benchmark.learning import learn
 from portal.benchmark.measuring import Figure, Goal, counted, p95
 from portal.benchmark.table import Line, clear_misses, table
+from portal.benchmark.working import work
 from portal.events import Event, Outbox
 
 
@@ -102,3 +108,32 @@ def test_statements_are_counted_as_django_sends_them(db):
 
 def test_p95_of_a_hundred_is_near_the_ninety_fifth():
     assert p95(range(1, 101)) == pytest.approx(95, abs=0.5)
+
+
+def test_the_walk_visits_every_page_of_the_dashboard(login, alice):
+    fill(100)
+    learn(100)
+    work(alice)
+    staff, visited = login(alice), pages()
+    named = {case.split()[0] for case in visited}
+    addresses = dict(dashboard())
+
+    answers = {case: staff.get(url).status_code for case, url in visited.items()}
+    others = {
+        name: staff.get(url).status_code
+        for name, url in addresses.items()
+        if name not in named | set(LEFT_OUT)
+    }
+    assert {case: status for case, status in answers.items() if status != 200} == {}
+    assert {name: status for name, status in others.items() if status != 405} == {}
+    assert named.isdisjoint(LEFT_OUT)
+    assert set(LEFT_OUT) - set(addresses) <= {"portal:styleguide"}
+
+
+def dashboard():
+    """(name, address) of everything in the dashboard, of whatever has the key 1."""
+    for app in get_resolver().url_patterns:
+        for pattern in getattr(app, "url_patterns", []):
+            address = re.sub("<[^>]+>", "1", str(pattern.pattern))
+            if address.startswith("dashboard/"):
+                yield f"{app.app_name}:{pattern.name}", f"/{address}"

@@ -8,67 +8,27 @@ from time import perf_counter
 
 from django.urls import reverse
 
-from accounts.models import Contact, Role, User
-from enrollments.models import Grant
-from offers.models import Course, Offer
+from accounts.models import Role, User
+from portal.benchmark.dashboard import pages
 from portal.benchmark.filling import fill, settle
 from portal.benchmark.floors import SEEN
+from portal.benchmark.learning import learn
 from portal.benchmark.measuring import Figure, Goal, Workload, by_turns, counted
 from portal.benchmark.web import UnexpectedAnswer, browser, cookie, site
+from portal.benchmark.working import work
 
 ROUNDS = 7
 GROWTH = 200 * 1024**2
 EXPORTS = ("enrollments:enrollment_export", "enrollments:contact_export")
 
 
-def pages() -> dict[str, str]:
-    """Every page of the dashboard by its name, of somebody with grants."""
-    contact = Contact.objects.order_by("pk")[Contact.objects.count() // 2]
-    enrollment = contact.enrollments.earliest("pk")
-    grant = Grant.objects.filter(contact=contact).earliest("pk")
-    offer, course = Offer.objects.earliest("pk"), Course.objects.earliest("pk")
-    of = {
-        "portal:dashboard": [],
-        "portal:search": [],
-        "portal:contact_list": [],
-        "portal:contact_filter": [],
-        "portal:portal_user_list": [],
-        "portal:contact_detail": [contact.pk],
-        "portal:contact_timeline": [contact.pk],
-        "portal:bulk_list": [],
-        "portal:audit_list": [],
-        "portal:settings": [],
-        "accounts:contact_create": [],
-        "accounts:contact_update": [contact.pk],
-        "portal:contact_block": [contact.pk],
-        "enrollments:grant_create": [contact.pk],
-        "enrollments:grant_extend": [grant.pk],
-        "enrollments:grant_revoke": [grant.pk],
-        "enrollments:grant_suspend": [grant.pk],
-        "enrollments:member_register": [],
-        "enrollments:enrollment_list": [contact.pk],
-        "enrollments:access_detail": [contact.pk, enrollment.course_id],
-        "enrollments:access_explain": [],
-        "enrollments:contact_repair": [contact.pk],
-        "enrollments:holder_list": [offer.pk],
-        "enrollments:import_list": [],
-        "enrollments:import_create": [],
-        "offers:offer_list": [],
-        "offers:offer_update": [offer.pk],
-        "offers:course_list": [],
-        "offers:course_detail": [course.pk],
-        "notifications:message_list": [],
-    }
-    found = {name: reverse(name, args=args) for name, args in of.items()}
-    found["portal:search"] += f"?q={contact.name.split(' ')[1]}"
-    return found
-
-
 def measure(size: int) -> list[Figure]:
     """Each page against the page floor, by turns; then all of them and the exports in a server that is watched."""
-    fill(size)
-    settle()
     owner = User.objects.appoint(email="alice@example.com", role=Role.OWNER)
+    fill(size)
+    learn(size)
+    work(owner)
+    settle()
     staff, urls = browser(owner), pages()
     student = browser(User.objects.filter(contact__blocked_at=None).earliest("pk"))
     figures = []
