@@ -8,7 +8,7 @@ from django import forms
 from django.db import transaction
 from django.utils.translation import gettext
 
-from offers.forms.careful import VersionedForm
+from offers.forms.careful import Overtaken, VersionedForm
 from offers.models import Choice, Question, QuestionKind, Quiz
 from offers.models.course import next_position
 
@@ -110,10 +110,15 @@ class QuestionForm(VersionedForm[Question]):
 
     @transaction.atomic
     def save(self, commit: bool = True) -> Question:
-        """Write the question, and its choices in the order of the page. Raises Overtaken."""
+        """Write the question, and its choices in the order of the page.
+
+        Raises Overtaken if somebody saved it meanwhile, or deleted the quiz a new one was for.
+        """
         question = self.instance
         if question.pk:
             self.claim()
+        elif not Quiz.objects.select_for_update().filter(pk=question.quiz.pk).exists():
+            raise Overtaken
         else:
             question.position = next_position(question.quiz.questions.all())
         super().save()

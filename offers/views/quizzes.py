@@ -48,7 +48,10 @@ def question_create(request: StaffRequest, lesson_pk: int) -> HttpResponse:
         return _gone(request)
     form = QuestionForm(posted(request), quiz=quiz)
     if form.is_valid():
-        form.save()
+        try:
+            form.save()
+        except Overtaken:
+            return _gone(request)
         messages.success(request, _("Saved."))
         again = "another" in request.POST
         return redirect("offers:question_create" if again else "offers:quiz_update", lesson_pk)

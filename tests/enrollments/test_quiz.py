@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from accounts.models import Role
 from enrollments.models import Enrollment, QuizAttempt
+from offers.forms.quiz import QuestionForm
 from offers.models import Choice, Question
 from portal.models import Event
 
@@ -383,6 +384,23 @@ def test_a_question_deleted_meanwhile_is_there_to_copy(login, alice, quiz):
     answer = browser.post(create, {"text": "Mine", "choice_11": "Far down"})
     assert answer.status_code == 410
     assert "Far down" in answer.content.decode()
+
+
+def test_a_lesson_deleted_while_its_new_question_is_saved_loses_no_text(
+    login, alice, quiz, monkeypatch
+):
+    create = reverse("offers:question_create", args=[quiz.lesson.pk])
+    check = QuestionForm.clean
+
+    def clean(form):
+        quiz.lesson.delete()  # somebody else, at this very moment
+        return check(form)
+
+    monkeypatch.setattr(QuestionForm, "clean", clean)
+    sent = {"text": "Mine?", "kind": "one", "choice_0": "Long and dear", "choice_1": "B"}
+    answer = login(alice).post(create, sent | {"right_0": "on"})
+    assert answer.status_code == 410
+    assert "Long and dear" in answer.content.decode()
 
 
 def test_the_same_answer_twice_is_refused(login, alice, quiz):
