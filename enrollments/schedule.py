@@ -17,7 +17,7 @@ from enrollments.status import with_access_status
 from offers.models import Cohort, CohortDate, Course, Lesson, Requirement
 from offers.rules import in_words
 
-PAGE = 50
+PAGE = 25
 NOBODYS = "none"  # instead of a cohort: of those who are in none
 
 

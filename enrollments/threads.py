@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from django.db.models import F, Window
-from django.db.models.functions import RowNumber
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
 
 from enrollments.models import Comment
 from enrollments.models.comment import CommentQuerySet
 
-PAGE = 20  # threads, or answers of one thread
+PAGE = 10  # threads, or answers of one thread
 ANSWERS = 5  # of each thread of a page, the latest
 
 type Sight = Callable[[CommentQuerySet], CommentQuerySet]  # what the reader may see
@@ -39,27 +38,29 @@ def threads(
     lesson: int, *, sight: Sight, is_oldest_first: bool = False, beyond: int | None = None
 ) -> Page:
     """The threads of a lesson past the one that begins with comment `beyond`. Two statements."""
-    roots = sight(Comment.objects.signed().filter(lesson=lesson, parent=None))
+    roots = sight(Comment.objects.filter(lesson=lesson, parent=None))
     if beyond is not None:
         roots = roots.filter(pk__gt=beyond) if is_oldest_first else roots.filter(pk__lt=beyond)
-    found = list(roots.order_by("pk" if is_oldest_first else "-pk")[: PAGE + 1])
-    page = Page([Thread(root) for root in found[:PAGE]])
+    replies = sight(Comment.objects.filter(parent=OuterRef("pk"))).order_by("-pk").values("pk")
+    keys = roots.order_by("pk" if is_oldest_first else "-pk").values_list(
+        "pk", ArraySubquery(replies[: ANSWERS + 1])
+    )
+    found = list(keys[: PAGE + 1])
+    shown = [pk for root, answers in found[:PAGE] for pk in (root, *answers)]
+    said = Comment.objects.signed().in_bulk(shown)
+    page = Page(
+        [
+            Thread(
+                said[root],
+                [said[pk] for pk in answers[:ANSWERS][::-1]],
+                has_earlier=len(answers) > ANSWERS,
+            )
+            for root, answers in found[:PAGE]
+        ]
+    )
     if len(found) > PAGE:
-        page.more = f"{'after' if is_oldest_first else 'before'}={found[PAGE - 1].pk}"
-    _answer(page.threads, sight)
+        page.more = f"{'after' if is_oldest_first else 'before'}={found[PAGE - 1][0]}"
     return page
-
-
-def _answer(found: list[Thread], sight: Sight) -> None:
-    """Put the latest answers to each thread. One statement."""
-    place = Window(RowNumber(), partition_by=F("parent_id"), order_by=F("pk").desc())
-    latest = sight(Comment.objects.signed().filter(parent__in=[thread.root.pk for thread in found]))
-    replies: dict[int, list[Comment]] = defaultdict(list)
-    for reply in latest.annotate(place=place).filter(place__lte=ANSWERS + 1).order_by("pk"):
-        replies[reply.root_id].append(reply)
-    for thread in found:
-        mine = replies[thread.root.pk]
-        thread.replies, thread.has_earlier = mine[-ANSWERS:], len(mine) > ANSWERS
 
 
 def thread(lesson: int, pk: int, *, sight: Sight, before: int | None = None) -> Thread | None:

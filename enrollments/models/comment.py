@@ -101,7 +101,9 @@ class Comment(models.Model):
         Contact, models.PROTECT, null=True, related_name="comments", db_index=False
     )
     # Answers are one level deep: a parent has none itself.
-    parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="replies")
+    parent = models.ForeignKey(
+        "self", models.CASCADE, null=True, related_name="replies", db_index=False
+    )
     text = models.TextField(gettext_lazy("comment"), max_length=5_000)
     created_at = models.DateTimeField(default=now)
     hidden_at = models.DateTimeField(null=True)
@@ -113,9 +115,29 @@ class Comment(models.Model):
     class Meta:
         ordering = ["-pk"]
         indexes = [
-            models.Index(fields=["lesson", "-id"], name="comment_by_lesson"),
-            models.Index(fields=["contact", "-id"], name="comment_by_contact"),
+            # With what decides who sees it: the newest of a lesson or a person are found by these alone.
+            models.Index(
+                fields=["lesson", "-id"],
+                include=["hidden_at", "deleted_at"],
+                name="comment_by_lesson",
+            ),
+            models.Index(
+                fields=["contact", "-id"],
+                include=["hidden_at", "deleted_at"],
+                name="comment_by_contact",
+            ),
             models.Index(fields=["author", "-id"], name="comment_by_author"),
+            # A page of threads, however many answers lie between; and the latest answers of each.
+            models.Index(
+                fields=["lesson", "-id"], condition=Q(parent=None), name="comment_threads"
+            ),
+            models.Index(fields=["parent", "-id"], name="comment_answers"),
+            # The few that staff look through.
+            models.Index(
+                fields=["lesson", "-id"],
+                condition=Q(hidden_at__isnull=False, deleted_at=None),
+                name="comment_hidden",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -60,12 +60,17 @@ class Enrollment(models.Model):
     """The learner's record of one contact in one course. Survives revocation."""
 
     contact = models.ForeignKey(Contact, models.PROTECT, related_name="enrollments", db_index=False)
-    course = models.ForeignKey(Course, models.PROTECT, related_name="enrollments")
+    course = models.ForeignKey(Course, models.PROTECT, related_name="enrollments", db_index=False)
     enrolled_on = models.DateField()  # in the school's zone; drip counts from it
     inactive_at = models.DateTimeField(null=True)  # switched off by staff
     # The cohort they are in. Its days count instead of their own.
     cohort = models.ForeignKey(
-        Cohort, models.SET_NULL, null=True, blank=True, related_name="enrollments"
+        Cohort,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="enrollments",
+        db_index=False,
     )
     # Since when no rule of the course shuts a lesson for them; courses and grants still do.
     unlocked_at = models.DateTimeField(null=True)
@@ -85,6 +90,11 @@ class Enrollment(models.Model):
             models.UniqueConstraint(fields=["contact", "course"], name="one_enrollment_per_course")
         ]
         indexes = [
+            # Who is in a course, the latest first; and of them who is in a cohort, or in none.
+            models.Index(fields=["course", "id"], name="enrollment_by_course"),
+            models.Index(
+                fields=["cohort", "course", "id"], include=["contact"], name="enrollment_by_cohort"
+            ),
             # The few whose learning is over or not begun, and who were switched off, for the list.
             models.Index(
                 fields=["learning_status", "contact"],

@@ -440,6 +440,13 @@ class Grant(models.Model):
             # Who holds an offer; and whether one contact does, also while the offer is granted to
             # thousands, of whom PostgreSQL's statistics do not know yet.
             models.Index(fields=["offer", "contact"], name="grant_by_offer"),
+            # Who holds an offer, the latest grant first: by the index alone.
+            models.Index(
+                fields=["offer", "-id"],
+                include=["contact", "ends_at"],
+                condition=Q(revoked_at=None),
+                name="grant_holders",
+            ),
             # Their grants; and of the index alone, whether one of them is held.
             models.Index(fields=["contact", "revoked_at", "ends_at"], name="grant_by_contact"),
             # The few whose access somebody shut: the list asks for status "inactive".

@@ -97,7 +97,7 @@ class QuizAttempt(models.Model):
         Enrollment, models.CASCADE, related_name="quiz_attempts", db_index=False
     )
     attempt = models.PositiveSmallIntegerField()  # at the course, as LessonProgress has it
-    quiz = models.ForeignKey(Quiz, models.CASCADE, related_name="attempts")
+    quiz = models.ForeignKey(Quiz, models.CASCADE, related_name="attempts", db_index=False)
     number = models.PositiveSmallIntegerField()  # of this person at this quiz, from 1
     score = models.PositiveSmallIntegerField()  # questions answered right
     total = models.PositiveSmallIntegerField()
@@ -116,7 +116,7 @@ class QuizAttempt(models.Model):
                 name="an_attempt_is_submitted_once",
             )
         ]
-        indexes = [models.Index(fields=["quiz", "-submitted_at"], name="attempt_by_quiz")]
+        indexes = [models.Index(fields=["quiz", "-id"], name="attempt_by_quiz")]
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.enrollment_id}"

@@ -18,12 +18,13 @@ from accounts.decorators import staff_required
 from accounts.http import StaffRequest, asked, is_pk
 from accounts.models import Contact
 from accounts.models.contact import SearchKey
+from enrollments.latest import latest
 from enrollments.models import Comment
 from enrollments.models.comment import CommentQuerySet
 from enrollments.views.comments import Room
 from offers.models import Course, Lesson
 
-PAGE = 50
+PAGE = 25
 
 STATES = {
     "": gettext_lazy("All"),
@@ -40,23 +41,34 @@ def named(words: str) -> QuerySet[Contact]:
     return found
 
 
-def _chosen(query: dict[str, str]) -> CommentQuerySet:
-    """The comments that an address asks for, newest first."""
-    found = Comment.objects.filter(deleted_at=None).order_by("-pk")
-    if "contact" in query:
-        found = found.filter(contact=int(query["contact"]))
-    if "course" in query:
-        found = found.filter(lesson__module__course=int(query["course"]))
-    if "q" in query:
-        # Looked up first: as a subquery, PostgreSQL asks it of one comment after the other.
-        people = list(named(query["q"]).values_list("pk", flat=True))
-        found = found.filter(contact__pk__any_of=people)
+def _page(query: dict[str, str], *, before: int | None) -> list[Comment]:
+    """The comments that an address asks for, newest first: PAGE, and one more if there is."""
+    found = Comment.objects.filter(deleted_at=None)
     match query.get("state"):
         case "visible":
-            return found.visible()
+            found = found.visible()
         case "hidden":
-            return found.filter(hidden_at__isnull=False)
-    return found
+            found = found.filter(hidden_at__isnull=False)
+    if before is not None:
+        found = found.filter(pk__lt=before)
+    if "contact" in query:
+        found = found.filter(contact=int(query["contact"]))
+    shown = Comment.objects.signed().select_related("lesson__module__course", "hidden_by__contact")
+    return list(shown.filter(pk__in=_keys(found, query)).order_by("-pk"))
+
+
+def _keys(found: CommentQuerySet, query: dict[str, str]) -> list[int]:
+    """The newest of `found`, of a course and of people whose name has the words of `q`. One statement."""
+    lessons = Lesson.objects.order_by()
+    if "course" in query:
+        lessons = lessons.filter(module__course=int(query["course"]))
+        if "q" in query or "contact" in query:
+            found = found.filter(lesson__module__course=int(query["course"]))
+    if "q" in query:
+        return latest(found, by="contact", of=named(query["q"]).order_by(), limit=PAGE + 1)
+    if "course" in query and "contact" not in query:
+        return latest(found, by="lesson", of=lessons, limit=PAGE + 1)
+    return list(found.order_by("-pk").values_list("pk", flat=True)[: PAGE + 1])
 
 
 def _query(request: StaffRequest) -> dict[str, str]:
@@ -75,11 +87,8 @@ def _query(request: StaffRequest) -> dict[str, str]:
 def moderation_list(request: StaffRequest) -> HttpResponse:
     """Comments on all lessons, newest first: all, of one person, of a course, hidden. Keyset paging."""
     query = _query(request)
-    rows = _chosen(query).signed().select_related("lesson__module__course", "hidden_by__contact")
     before = request.GET.get("before", "")
-    if is_pk(before):
-        rows = rows.filter(pk__lt=int(before))
-    page = list(rows[: PAGE + 1])
+    page = _page(query, before=int(before) if is_pk(before) else None)
     contact = Contact.objects.filter(pk=query["contact"]).first() if "contact" in query else None
     kept = {name: value for name, value in query.items() if name != "state"}
     context: dict[str, Any] = {

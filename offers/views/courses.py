@@ -19,6 +19,7 @@ from offers.duplicating import duplicate
 from offers.forms.careful import Overtaken
 from offers.forms.course import CourseForm, ModuleForm
 from offers.models import Course, Lesson, Module
+from offers.models.cohort import COUNTED
 from offers.models.course import Status
 from offers.views.overtaken import gone, overtaken
 
@@ -84,7 +85,8 @@ def course_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "offers": offers,
         "is_lonely": not any(offer.status != Status.ARCHIVED for offer in offers),
         "module_form": ModuleForm(course=course),
-        "enrolled_count": course.enrollments.count(),
+        "enrolled_count": course.enrollments.all()[: COUNTED + 1].count(),
+        "counted": COUNTED,
     }
     return render(request, "offers/dashboard/course_detail.html", context)
 

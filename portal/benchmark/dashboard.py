@@ -54,6 +54,7 @@ def pages() -> dict[str, str]:
         "portal:audit_list": [],
         "portal:audit_detail": [Event.objects.latest("pk").pk],
         "portal:settings": [],
+        "portal:access_settings": [],
         "accounts:staff_profile": [],
         "accounts:contact_create": [],
         "accounts:contact_update": [contact],

@@ -81,8 +81,8 @@ COMMENTS = """
     WHERE n %% 2 = 0 ORDER BY n
 """.replace("{talker}", TALKER)
 RATINGS = f"""
-    INSERT INTO enrollments_rating (enrollment_id, stars, text, created_at, changed_at)
-    SELECT id, 1 + n %% 5, CASE WHEN n %% 3 = 0 THEN 'I bake every week now.' ELSE '' END, now(), now()
+    INSERT INTO enrollments_rating (enrollment_id, course_id, stars, text, created_at, changed_at)
+    SELECT id, %(course)s, 1 + n %% 5, CASE WHEN n %% 3 = 0 THEN 'I bake every week now.' ELSE '' END, now(), now()
     FROM ({TALKER}) AS talker ORDER BY n
 """  # noqa: S608 -- our own words only
 # Up to three tries each: who tries more than once passes in the end.

@@ -9,3 +9,4 @@ if not DATABASES["default"]["NAME"].endswith("_benchmark"):
     raise ImproperlyConfigured("These settings empty their database: run `manage.py benchmark`.")
 
 ROOT_URLCONF = "portal.benchmark.urls"
+STAFF_SECOND_FACTOR = False  # its browsers know a password and nothing else

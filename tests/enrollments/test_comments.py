@@ -400,8 +400,8 @@ def test_what_staff_hide_only_staff_read(alice, bob, charlie, lesson, login):
 # Pages
 
 
-def test_twenty_threads_a_page_newest_or_oldest_first(bob, lesson, login):
-    for number in range(45):
+def test_ten_threads_a_page_newest_or_oldest_first(bob, lesson, login):
+    for number in range(25):
         write(bob, lesson, f"No. {number:02}")
     browser = login(bob)
 
@@ -415,15 +415,15 @@ def test_twenty_threads_a_page_newest_or_oldest_first(bob, lesson, login):
         return found
 
     newest = walk(address(lesson))
-    assert [len(numbers) for numbers in newest] == [20, 20, 5]
-    assert list(chain(*newest)) == [f"{number:02}" for number in reversed(range(45))]
+    assert [len(numbers) for numbers in newest] == [10, 10, 5]
+    assert list(chain(*newest)) == [f"{number:02}" for number in reversed(range(25))]
     oldest = walk(address(lesson) + "?order=oldest")
-    assert list(chain(*oldest)) == [f"{number:02}" for number in range(45)]
+    assert list(chain(*oldest)) == [f"{number:02}" for number in range(25)]
 
 
 def test_a_thread_shows_its_latest_answers_and_a_way_to_the_rest(bob, charlie, lesson, login):
     question = write(bob, lesson)
-    for number in range(30):
+    for number in range(20):
         write(charlie, lesson, f"Answer {number:02}", parent=question)
 
     def answers(url):
@@ -432,9 +432,9 @@ def test_a_thread_shows_its_latest_answers_and_a_way_to_the_rest(bob, charlie, l
         return re.findall(r"Answer (\d\d)", html), earlier and earlier[1].replace("&amp;", "&")
 
     found, earlier = answers(address(lesson))
-    assert found == ["25", "26", "27", "28", "29"]
+    assert found == ["15", "16", "17", "18", "19"]
     found, earlier = answers(earlier)
-    assert found == [f"{number:02}" for number in range(5, 25)]
+    assert found == [f"{number:02}" for number in range(5, 15)]
     found, earlier = answers(earlier)
     assert found == ["00", "01", "02", "03", "04"]
     assert earlier is None
@@ -512,8 +512,8 @@ def test_comments_are_found_by_person_course_and_state(alice, bob, charlie, less
     assert "Comments of Bob Baker" in page(login(alice), f"/dashboard/comments/?contact={bob.pk}")
 
 
-def test_all_comments_come_fifty_a_page(alice, bob, lesson, login):
-    for number in range(120):
+def test_all_comments_come_25_a_page(alice, bob, lesson, login):
+    for number in range(60):
         write(bob, lesson, f"No. {number:03}")
     url, sizes, seen = "/dashboard/comments/", [], []
     while url:
@@ -523,8 +523,8 @@ def test_all_comments_come_fifty_a_page(alice, bob, lesson, login):
         seen += numbers
         further = re.search(r'rel="next"\s+href="([^"]+)"', html)
         url = further and "/dashboard/comments/" + further[1].replace("&amp;", "&")
-    assert sizes == [50, 50, 20]
-    assert seen == [f"{number:03}" for number in reversed(range(120))]
+    assert sizes == [25, 25, 10]
+    assert seen == [f"{number:03}" for number in reversed(range(60))]
     past = page(login(alice), "/dashboard/comments/?state=visible&before=1")
     assert "No further comment" in past
     assert 'href="?state=visible">To the first page' in past

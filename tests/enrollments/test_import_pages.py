@@ -22,7 +22,7 @@ from enrollments.models.import_batch import Overtaken
 from notifications.models import Kind, Message
 from offers.models.offer import Kind as OfferKind
 from offers.models.offer import Status as OfferStatus
-from portal.models import Event, Job
+from portal.models import Event, Job, School
 
 HEADER = "Nome;Email;Data de expiração\n"
 NEW = "/dashboard/imports/new/"
@@ -471,6 +471,16 @@ def test_undoing_revokes_and_archives_and_the_next_import_brings_back(staff, upl
     ana.refresh_from_db()
     assert ana.archived_at is None
     assert ana.grants.live().count() == 1
+
+
+def test_a_temporary_password_is_no_reason_to_keep_a_contact(upload, start, undo):
+    School.objects.update(credentials="provisional")
+    batch = start(upload("Ana;ana@x.com;\n", make.offer()))
+    ana = Contact.objects.get(email="ana@x.com")
+    assert ana.user.temporary_until
+    undo(batch)
+    ana.refresh_from_db()
+    assert ana.archived_at
 
 
 def test_undoing_resets_a_date_only_where_it_still_is_what_the_import_set(

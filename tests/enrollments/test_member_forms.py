@@ -468,7 +468,7 @@ def test_a_link_and_a_note_that_are_sent_twice_are_sent_once(
     for _ in range(2):
         with committed():
             browser.post(
-                reverse("accounts:link_send", args=[bob.pk]), {"section": "home", "once": "x"}
+                reverse("accounts:link_create", args=[bob.pk]), {"section": "home", "once": "x"}
             )
         browser.post(reverse("accounts:note_create", args=[bob.pk]), {"text": "Call her."})
     assert len(mailoutbox) == 1

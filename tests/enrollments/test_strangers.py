@@ -46,7 +46,7 @@ def bobs(bob, login, school):
     mine.change(cohort=Cohort.objects.create(course=course, title=f"{SECRET} class"))
     mine.open_lesson(lesson)
     mine.complete(lesson)
-    Rating.objects.create(enrollment=mine, stars=5, text=SECRET)
+    Rating.objects.create(enrollment=mine, course=mine.course, stars=5, text=SECRET)
     QuizAttempt.objects.submit(enrollment=mine, quiz=quiz, number=1, answers={})
     comment = Comment.objects.create(
         lesson=lesson, author=bob.user, contact=bob, text=f"I love {SECRET}"
