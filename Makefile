@@ -2,10 +2,11 @@
 # make check  everything that must be true before a change lands (what .ci/run calls)
 # make test   the tests alone
 # make bench  the benchmark, with its goals
+# make doors  write the README's table of who may open what anew
 # make lock   pin the newest versions of everything in pyproject.toml
 # make words  collect the texts for translation, and compile them
 
-.PHONY: dev check lint test bench lock words
+.PHONY: dev check lint test bench doors lock words
 
 dev:
 	DEBUG=1 uv run manage.py demo --reload
@@ -27,6 +28,9 @@ test:
 
 bench:
 	uv run manage.py benchmark --check
+
+doors:
+	uv run python tests/doors.py
 
 lock:
 	uv run python -m portal.lock

@@ -9,4 +9,4 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import filters, jobs, signals  # noqa: F401 -- models must be ready
+        from accounts import asking, filters, jobs, signals  # noqa: F401 -- models must be ready

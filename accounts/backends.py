@@ -14,12 +14,14 @@ class PortalBackend(AuthenticationBackend):
     """Asked on every request, so blocking takes effect on the next one, in pages of libraries too."""
 
     def get_user(self, user_id: int) -> User | None:
-        """The person behind a session, with their contact; None if they are blocked by now."""
-        user = User.objects.select_related("contact").filter(pk=user_id).first()
+        """The person behind a session, with their contact and has_second_factor; None if they are blocked by now."""
+        people = User.objects.with_second_factor().select_related("contact")
+        user = people.filter(pk=user_id).first()
         return None if user is None or user.is_blocked else user
 
     def user_can_authenticate(self, user: Any) -> bool:
-        return isinstance(user, User) and not user.is_blocked
+        """Asked once the password was checked: whoever is refused here waited as long as anybody."""
+        return isinstance(user, User) and not user.is_blocked and not user.is_password_over
 
     @classmethod
     def _stash_user(cls, user: AbstractBaseUser | None) -> None:

@@ -16,10 +16,9 @@ from django.db.models import Model, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.models import BulkRun, Contact, Link, Tag, User
+from accounts.models import BulkRun, Contact, Tag
 from accounts.models.bulk import Outcome
 from accounts.models.contact import ContactQuerySet
-from accounts.models.link import Purpose, Section
 from accounts.people import tag_many, untag_many
 from portal.events import Name
 from portal.models import Event
@@ -172,115 +171,6 @@ class RemoveTag(Undoable):
         self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun
     ) -> Collection[int]:
         return tag_many({pk: [terms["tag"]] for pk in _still_tagged(contact_ids, terms, run)})
-
-
-class SectionForm(forms.Form):
-    """Where the links lead."""
-
-    section = forms.ChoiceField(label=gettext_lazy("Leads to"), choices=Section)
-
-
-def _reachable(contact_ids: Collection[int]) -> tuple[list[User], Results]:
-    """The logins of these contacts, made now where there are none, and why some get no mail."""
-    contacts = Contact.objects.filter(pk__any_of=contact_ids).order_by("pk")
-    list(contacts.select_for_update(no_key=True).values_list("pk", flat=True))
-    User.objects.for_contacts(contact_ids)
-    users: list[User] = []
-    refused: Results = {}
-    rows = User.objects.filter(contact__in=contact_ids).select_related("contact")
-    for user in rows.order_by("contact_id"):
-        pk = user.contact_id or 0
-        if user.contact and user.contact.is_blocked:
-            refused[pk] = Result(Outcome.REFUSED, _("The contact is blocked."))
-        elif user.is_staff:
-            refused[pk] = Result(Outcome.REFUSED, _("Staff log in with their password."))
-        else:
-            users.append(user)
-    return users, refused
-
-
-@register
-class Invite(Action):
-    """Mail those who were never in the portal a link to set their password and come in."""
-
-    key = "invite"
-    label = gettext_lazy("Invite to the portal")
-    icon = "mail"
-    permission = "manage_access"
-    batch = 200
-
-    def sentence(self, terms: dict[str, Any]) -> str:
-        return _("Invite to the portal")
-
-    def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
-        new = contacts.filter(joined_at=None, blocked_at=None).count()
-        text = ngettext(
-            "Mails %(number)d person a link to set a password and come in.",
-            "Mails %(number)d people a link to set a password and come in.",
-            new,
-        )
-        return [
-            text % {"number": new},
-            _("Whoever was in the portal before, or is blocked, gets no mail."),
-        ]
-
-    def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
-        users, results = _reachable(contact_ids)
-        invited = []
-        for user in users:
-            contact = user.contact
-            if contact is None:
-                continue
-            if contact.joined_at:
-                reason = _("Was in the portal before: send a login mail instead.")
-                results[contact.pk] = Result(Outcome.REFUSED, reason)
-                continue
-            Link.objects.request(
-                user=user,
-                purpose=Purpose.SET_PASSWORD,
-                section=Section.HOME,
-                delivery="mail",
-                key=f"invite:{run.cause}:{contact.pk}",
-            )
-            invited.append(contact.pk)
-        Contact.objects.invite(invited)
-        return results | dict.fromkeys(invited, CHANGED)
-
-
-@register
-class SendLogin(Action):
-    """Mail each a link that logs them in."""
-
-    key = "login"
-    label = gettext_lazy("Send login mail")
-    icon = "mail"
-    permission = "manage_access"
-    batch = 200
-    form = SectionForm
-
-    def sentence(self, terms: dict[str, Any]) -> str:
-        return _("Send login mail")
-
-    def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
-        number = contacts.filter(blocked_at=None).count()
-        text = ngettext(
-            "Mails %(number)d person a link that logs them in.",
-            "Mails %(number)d people a link that logs them in.",
-            number,
-        )
-        return [text % {"number": number}, _("Blocked people and staff get no mail.")]
-
-    def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
-        users, results = _reachable(contact_ids)
-        for user in users:
-            Link.objects.request(
-                user=user,
-                purpose=Purpose.LOGIN,
-                section=Section(terms["section"]),
-                delivery="mail",
-                key=f"login:{run.cause}:{user.contact_id}",
-            )
-        return results | dict.fromkeys([user.contact_id or 0 for user in users], CHANGED)
 
 
 class ReasonForm(forms.Form):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.contrib.auth import middleware as auth
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts.http import PortalRequest
+from accounts.http import PortalRequest, lead_to, person
 from accounts.models import User
+from portal.limits import TooMany
 from portal.models import School
 
 
@@ -26,7 +31,7 @@ def localize(request: HttpRequest) -> None:
     contact = user.contact if isinstance(user, User) else None
     own = (user.language or (contact and contact.language)) if isinstance(user, User) else ""
     translation.activate(own or school.language)
-    is_staff_page = request.path.startswith("/dashboard/")
+    is_staff_page = request.path_info.startswith("/dashboard/")
     timezone.activate(school.zone if contact is None or is_staff_page else contact.zone)
 
 
@@ -46,6 +51,74 @@ class LocaleMiddleware:
         # SimpleLazyObject hides from isinstance: wake the user before asking who it is.
         bool(request.user.is_authenticated)
         localize(request)
+
+
+class LimitMiddleware:
+    """Answers 429 to who tried too often, and says when to come again."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, TooMany):
+            return None
+        localize(request)
+        words = {"retry_after": exception.seconds, "minutes": math.ceil(exception.seconds / 60)}
+        page = render(request, "429.html", words, status=429)
+        page.headers["Retry-After"] = str(exception.seconds)
+        return page
+
+
+class OwnPasswordMiddleware:
+    """Whoever has a temporary password chooses their own before anything else, however they came in.
+
+    What strangers may open stays open: a mailed link that proves who they are, the login page.
+    """
+
+    OPEN = ("account_change_password", "account_logout", "accounts:login_renew")
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        user, match = person(request), request.resolver_match
+        if not (user.is_authenticated and user.must_change_password):
+            return None
+        if not getattr(view, "login_required", True) or (match and match.view_name in self.OPEN):
+            return None
+        address = reverse("account_change_password")
+        if request.method == "GET" and not cast(PortalRequest, request).htmx:
+            address += f"?{urlencode({'next': request.get_full_path()})}"
+        return lead_to(cast(PortalRequest, request), address)
+
+
+class SecondFactorMiddleware:
+    """Where the school asks its staff for a second factor: who has none is led from the dashboard to setting one up.
+
+    Elsewhere they are what they are besides, a student or nobody: see User.lacks_second_factor. What they need
+    for it (its pages, their password, logging out) lies outside the dashboard. Asks the database nothing of its own.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        user = request.user
+        if not (user.is_authenticated and user.is_staff) or user.has_second_factor:
+            return self.get_response(request)
+        if cast(PortalRequest, request).school.needs_second_factor:
+            user.lacks_second_factor = True
+            if request.path_info.startswith("/dashboard/"):  # as the URL map reads it
+                return lead_to(cast(PortalRequest, request), reverse("mfa_index"))
+        return self.get_response(request)
 
 
 class LoginRequiredMiddleware(auth.LoginRequiredMiddleware):

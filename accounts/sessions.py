@@ -13,6 +13,7 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from portal import context
 
 PROVED_AT = "proved_at"
+ENTERED_BY = "entered_by"
 
 
 class SessionStore(DatabaseStore):
@@ -43,12 +44,27 @@ class SessionStore(DatabaseStore):
             act = context.act()
             session.address = act.address
             session.agent = act.request.headers.get("User-Agent", "")[:300] if act.request else ""
+        session.entered_by = data.get(ENTERED_BY, "")
         return session
+
+    def flush(self) -> None:
+        """End it: whoever logs in next, the same person even, begins another."""
+        super().flush()
+        self.row = None
 
     def note_use(self, *, at: datetime) -> None:
         """Write down that it is used, unless that is known to the minute or so."""
         if self.row is not None:
             self.row.note_use(at=at)
+
+    def note_way(self, way: str) -> None:
+        """By which way somebody is coming in, one of Entered. The stages of logging in keep it."""
+        self[ENTERED_BY] = str(way)
+
+    @property
+    def way(self) -> str:
+        """By which way they came in; "" if nobody noted it."""
+        return str(self.get(ENTERED_BY, ""))
 
     def note_proof(self) -> None:
         """Somebody just proved who they are: they logged in, or gave their password once more."""

@@ -16,4 +16,5 @@ class EnrollmentsConfig(AppConfig):
             jobs,
             lesson_reasons,
             moving,
+            ways,
         )

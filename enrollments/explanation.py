@@ -246,7 +246,7 @@ def _way_in(contact: Contact, user: User | None) -> tuple[str, Button | None]:
         return _("They are staff, who log in with their password."), None
     button = Button(
         _("Send a login mail"),
-        reverse("accounts:link_send", args=[contact.pk]),
+        reverse("accounts:link_create", args=[contact.pk]),
         "manage_access",
         "post",
         {"section": Section.COURSES.value},

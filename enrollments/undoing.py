@@ -130,7 +130,11 @@ def _forgettable(batch: ImportBatch, created: ContactQuerySet) -> ContactQuerySe
     me = OuterRef("pk")
     others = Grant.objects.filter(contact=me).exclude(source=batch.source)
     edits = Event.objects.filter(contact=me, name__in=EDITS).exclude(cause=batch.source)
-    no_password = Q(user=None) | Q(user__password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    no_password = (
+        Q(user=None)
+        | Q(user__password__startswith=UNUSABLE_PASSWORD_PREFIX)
+        | Q(user__temporary_until__isnull=False)
+    )
     return created.filter(
         no_password,
         ~Exists(others),

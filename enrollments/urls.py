@@ -11,6 +11,7 @@ from enrollments.views import (
     grants,
     holders,
     imports,
+    invitations,
     lessons,
     members,
     moderation,
@@ -49,6 +50,7 @@ urlpatterns: list[URLPattern] = [
         name="comment_take_back",
     ),
     path("courses/<slug:slug>/rating/", ratings.rating_update, name="rating_update"),
+    path("dashboard/portal-users/new/", invitations.portal_user_create, name="portal_user_create"),
     path("dashboard/comments/", moderation.moderation_list, name="moderation_list"),
     path(
         "dashboard/comments/lessons/<int:pk>/",

@@ -54,7 +54,7 @@ class Message(Waiting):
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="messages")
     cause = models.CharField(max_length=80)
     data = models.JSONField(default=dict)  # ids; what it says is looked up when it is sent
-    reason = models.CharField(max_length=40, blank=True)  # one of mail.REASONS
+    reason = models.CharField(max_length=40, blank=True)  # one of letters.REASONS
 
     header_id = models.UUIDField(default=uuid.uuid4)  # of the Message-ID: the same on every attempt
     # Where it went; until then, where it is to go if not to the recipient's own address.

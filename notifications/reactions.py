@@ -7,7 +7,7 @@ transaction that dispatches the events. It sends nothing itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F
@@ -15,12 +15,13 @@ from django.utils.timezone import now
 
 from accounts.models import Contact, User
 from enrollments.models import Comment
-from notifications.mail import held_back, queue_mail
+from notifications.letters import held_back
+from notifications.mail import queue_mail
 from notifications.models import Kind, Message, State
 from offers.models import Offer
 from portal import context, jobs
 from portal.events import Name, occurred
-from portal.models import Event, School
+from portal.models import Event, School, SimulationNotice
 
 
 def queue_access_mail(events: list[Event]) -> None:
@@ -75,15 +76,61 @@ def queue_link_mail(events: list[Event]) -> None:
             cause=event.cause,
             data={"link": event.data["link"]},
             address=event.data.get("email", ""),
-            priority=0,
+            priority=_priority(event),
         )
         for event in events
         if event.data["delivery"] == "mail"
     )
 
 
+def queue_copy_notice(events: list[Event]) -> None:
+    """Whoever a login link was made for, to be taken along by staff, is told who made it."""
+    queue_mail(
+        Message(
+            key=f"link_copied:{event.data['link']}",
+            kind=Kind.LINK_COPIED,
+            contact_id=event.contact_id,
+            cause=event.cause,
+            data={"link": event.data["link"]},
+            priority=0,
+        )
+        for event in events
+        if event.data["delivery"] == "copy" and event.actor_id and event.contact_id
+    )
+
+
+def queue_access_again(events: list[Event]) -> None:
+    """Staff send somebody the access mail once more."""
+    queue_mail(_once_more(event, "resent") for event in events)
+
+
+def queue_access_help(events: list[Event]) -> None:
+    """Staff have somebody told how they get in by themselves."""
+    queue_mail(_once_more(event, "help") for event in events)
+
+
+def _once_more(event: Event, what: str) -> Message:
+    """An access mail that staff asked for; a page that was sent twice asks for one."""
+    return Message(
+        key=f"{what}:{event.data['key']}:{event.contact_id}",
+        kind=Kind.ACCESS,
+        contact_id=event.contact_id,
+        cause=event.cause,
+        data={what: True},
+        priority=_priority(event),
+    )
+
+
+def _priority(event: Event) -> int:
+    """What many get at once holds up nobody who waits at the door."""
+    return 5 if event.cause.startswith("bulk:") else 0
+
+
 def queue_password_notice(events: list[Event]) -> None:
-    """Whoever had a password is told that it changed, in case it was not they who changed it."""
+    """Whoever had a password is told that it changed, in case it was not they who changed it.
+
+    A temporary one comes in a mail that says so itself.
+    """
     queue_mail(
         Message(
             key=f"password_changed:{event.pk}",
@@ -94,7 +141,22 @@ def queue_password_notice(events: list[Event]) -> None:
             priority=0,
         )
         for event in events
-        if not event.data["first"]
+        if not (event.data["first"] or event.data.get("temporary"))
+    )
+
+
+def queue_temporary_password(events: list[Event]) -> None:
+    """Staff want somebody to have a temporary password: it is made and told by the mail itself."""
+    queue_mail(
+        Message(
+            key=f"temporary_password:{event.pk}",
+            kind=Kind.TEMPORARY_PASSWORD,
+            contact_id=event.contact_id,
+            cause=event.cause,
+            data={"epoch": event.data["epoch"]},
+            priority=_priority(event),
+        )
+        for event in events
     )
 
 
@@ -116,6 +178,22 @@ def queue_address_notice(events: list[Event]) -> None:
     )
 
 
+def queue_second_factor_notice(events: list[Event]) -> None:
+    """Whoever's second factor changed is told, in case it was not they who changed it."""
+    queue_mail(
+        Message(
+            key=f"second_factor:{event.pk}",
+            kind=Kind.SECOND_FACTOR,
+            contact_id=event.contact_id,
+            user_id=None if event.contact_id else event.data["user"],
+            cause=event.cause,
+            data={"what": event.data["what"], "kind": event.data.get("kind", "")},
+            priority=0,
+        )
+        for event in events
+    )
+
+
 def queue_erasure_mail(events: list[Event]) -> None:
     """The school's own address hears of who wants to be erased: once a day of each, whatever they press."""
     school = School.current()
@@ -130,6 +208,24 @@ def queue_erasure_mail(events: list[Event]) -> None:
             address=school.support_email,
         )
         for event in events
+    )
+
+
+def queue_simulation_notice(events: list[Event]) -> None:
+    """The student is told that staff looked, once: when it starts, a day later, or else when it ends."""
+    notice = School.current().simulation_notice
+    queue_mail(
+        Message(
+            key=f"simulation:{event.data['simulation']}",
+            kind=Kind.SIMULATION,
+            contact_id=event.contact_id,
+            cause=event.cause,
+            data={"simulation": event.data["simulation"]},
+            next_attempt_at=event.occurred_at
+            + timedelta(days=1 if notice == SimulationNotice.DAY_AFTER else 0),
+        )
+        for event in events
+        if notice != SimulationNotice.END or event.name == Name.SIMULATION_ENDED
     )
 
 
@@ -194,10 +290,16 @@ def queue_reply_notice(events: list[Event]) -> None:
 REACTIONS: dict[Name, list[Callable[[list[Event]], None]]] = {
     Name.OFFER_GRANTED: [queue_access_mail],
     Name.OFFER_COURSE_ADDED: [enroll_holders],
-    Name.MAGIC_LINK_CREATED: [queue_link_mail],
+    Name.PORTAL_ACCESS_RESENT: [queue_access_again],
+    Name.PORTAL_HELP_SENT: [queue_access_help],
+    Name.MAGIC_LINK_CREATED: [queue_link_mail, queue_copy_notice],
+    Name.PASSWORD_REQUESTED: [queue_temporary_password],
     Name.PASSWORD_CHANGED: [queue_password_notice],
     Name.CONTACT_EMAIL_CHANGED: [queue_address_notice],
+    Name.SECOND_FACTOR_CHANGED: [queue_second_factor_notice],
     Name.CONTACT_ERASURE_ASKED: [queue_erasure_mail],
+    Name.SIMULATION_STARTED: [queue_simulation_notice],
+    Name.SIMULATION_ENDED: [queue_simulation_notice],
     Name.SETTINGS_CHANGED: [move_ends],
     Name.IMPORT_FINISHED: [queue_import_mail],
     Name.COMMENT_CREATED: [queue_reply_notice],

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from enrollments.reasons import Bearing, Button, Question, Reason, reason
-from notifications.mail import REASONS
+from notifications.letters import REASONS
 from notifications.models import Message, State
 
 if TYPE_CHECKING:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.http.request import validate_host
 
 
 def is_production() -> bool:
@@ -49,6 +51,18 @@ def _findings() -> Iterator[CheckMessage]:
             "TRUSTED_PROXIES is 0: behind a proxy every page would redirect to itself.",
             hint="Set TRUSTED_PROXIES to the number of proxies of yours in front, usually 1.",
             id="portal.W005",
+        )
+    if "*" in settings.ALLOWED_HOSTS:
+        yield Warning(
+            "ALLOWED_HOSTS allows every name: whoever asks decides what the portal is called.",
+            hint="Set ALLOWED_HOSTS to the host of PORTAL_URL.",
+            id="portal.W007",
+        )
+    elif not validate_host(urlsplit(settings.PORTAL_URL).hostname or "", settings.ALLOWED_HOSTS):
+        yield Error(
+            "ALLOWED_HOSTS does not name the host of PORTAL_URL: every page would be refused.",
+            hint="Set ALLOWED_HOSTS to the host of PORTAL_URL.",
+            id="portal.E006",
         )
     if not (os.environ.get("EMAIL_URL") or os.environ.get("ANYMAIL_PROVIDER")):
         yield Error(

@@ -16,12 +16,13 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils.timezone import now
 
-from accounts.models import Session
+from accounts import asking, simulation
+from accounts.models import Link, Session
 from enrollments import expiry
 from enrollments.models import ImportBatch, ImportFile
 from notifications import mail, reminders
 from notifications.models import Message
-from portal import context, events, jobs, sweep
+from portal import context, events, jobs, limits, sweep
 from portal.celery import circuit
 from portal.models import Heartbeat, Job
 from portal.waiting import WaitingQuerySet
@@ -121,13 +122,13 @@ class Clock:
         return more
 
     def follow_calendar(self) -> bool:
-        """Do a batch of what a date brings about: ends, and reminders of them. Whether there was any.
+        """Do a batch of what time brings about: ends, of simulations too, and reminders. Whether there was any.
 
         What fails is tried again in the next round, and holds up nothing else.
         """
         found = 0
         with context.acting(cause=f"clock:{uuid.uuid4().hex}"):
-            for work in (expiry.record_expired, reminders.queue_reminders):
+            for work in (expiry.record_expired, reminders.queue_reminders, simulation.end_overdue):
                 try:
                     found += work()
                 except (OperationalError, InterfaceError):
@@ -142,6 +143,9 @@ class Clock:
         if time.monotonic() - self.swept_at >= SWEEP:
             self.swept_at = time.monotonic()
             Session.objects.filter(expire_date__lt=now()).delete()
+            Link.objects.over().delete()
+            Job.objects.filter(kind=asking.KIND, created_at__lt=now() - asking.KEPT).delete()
+            limits.sweep()
             ImportFile.objects.filter(batch__finished_at__lt=now() - KEPT).delete()
             sweep.queue_sweep()
             ImportBatch.objects.interrupt_silent()

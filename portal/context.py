@@ -40,12 +40,19 @@ def act() -> Act:
 
 
 def actor() -> User | None:
-    """The person who acts, if it is one and they are logged in."""
+    """The person who acts, if it is one and they are logged in. Who simulates a student acts, not the student."""
     now = act()
     if now.request is None:
         return now.user
-    user: User | None = getattr(now.request, "user", None)
+    simulating: User | None = getattr(now.request, "actor", None)
+    user: User | None = simulating or getattr(now.request, "user", None)
     return user if user is not None and user.is_authenticated else None
+
+
+def request_id() -> str:
+    """The number of the request that is answered now, which error pages and log lines name; "" outside of any."""
+    now = _act.get()
+    return str(getattr(now.request, "request_id", "")) if now else ""
 
 
 @contextlib.contextmanager
@@ -88,13 +95,14 @@ class ContextMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = uuid.uuid4().hex
+        number = uuid.uuid4().hex
+        request.request_id = number  # type: ignore[attr-defined]
         token = _act.set(
-            Act(cause=f"request:{request_id}", address=client_address(request), request=request)
+            Act(cause=f"request:{number}", address=client_address(request), request=request)
         )
         try:
             response = self.get_response(request)
-            response["X-Request-ID"] = request_id
+            response["X-Request-ID"] = number
         finally:
             _act.reset(token)
         return response

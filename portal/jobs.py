@@ -32,9 +32,10 @@ def job(kind: str) -> Callable[[Slice], Slice]:
 
 
 @transaction.atomic
-def queue(kind: str, *, key: str, **data: Fact) -> None:
-    """Let `kind` be done soon. A second call with the same `key` changes nothing."""
-    row, is_new = Job.objects.get_or_create(key=key, defaults={"kind": kind, "data": data})
+def queue(kind: str, *, key: str, priority: int = 5, **data: Fact) -> None:
+    """Let `kind` be done soon, with priority 0 at once. A second call with the same `key` changes nothing."""
+    fields = {"kind": kind, "data": data, "priority": priority}
+    row, is_new = Job.objects.get_or_create(key=key, defaults=fields)
     if is_new:
         transaction.on_commit(Job.objects.filter(pk=row.pk).hand_over, robust=True)
 

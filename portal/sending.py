@@ -65,7 +65,10 @@ def labels(file: File) -> dict[str, str]:
 def _content(request: HttpRequest, file: File, marks: dict[str, str]) -> HttpResponseBase:
     if isinstance(default_storage, ObjectStorage) and file.kind != FileKind.CAPTIONS:
         # (A player takes captions from the page's own host alone.)
-        return HttpResponseRedirect(default_storage.url(file.content.name, labels(file)))
+        told = labels(file)
+        where = default_storage.url(file.content.name, told)
+        disposition = told["Content-Disposition"]  # tells those above us what it is
+        return HttpResponseRedirect(where, headers={"Content-Disposition": disposition})
     if settings.FILES_SENDFILE == "accel":
         path = f"{settings.FILES_ACCEL_PREFIX}{file.content.name}"
         return HttpResponse(headers=labels(file) | {"X-Accel-Redirect": path})

@@ -13,8 +13,14 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import browsers
+from accounts.mfa import KINDS as FACTORS
 from accounts.models import Contact, Role, User
 from accounts.models.link import Purpose, Section
+from accounts.models.role import WORDS
+from accounts.models.session import Entered
+from accounts.models.simulation import End
+from accounts.simulation import REFUSALS
 from enrollments.models import Enrollment
 from enrollments.models.enrollment import LearningStatus
 from enrollments.models.grant import source_label
@@ -40,13 +46,17 @@ ICONS = {
     "export": "download",
     "import": "upload",
     "lesson": "check",
+    "login": "lock",
     "magic_link": "link",
     "offer": "key",
     "password": "lock",
     "portal": "arrow-right",
     "quiz": "check",
     "role": "shield",
+    "second_factor": "shield",
+    "session": "logout",
     "settings": "settings",
+    "simulation": "eye",
 }
 TONES = {
     Name.OFFER_GRANTED: "good",
@@ -55,6 +65,7 @@ TONES = {
     Name.OFFER_EXPIRED: "warn",
     Name.COMMENT_HIDDEN: "warn",
     Name.CONTACT_ERASURE_ASKED: "warn",
+    Name.SIMULATION_REFUSED: "warn",
     Name.OFFER_REVOKED: "bad",
     Name.CONTACT_BLOCKED: "bad",
 }
@@ -113,7 +124,9 @@ def _titles(events: Sequence[Event]) -> Titles:
 
 def _subjects(event: Event) -> tuple[str, ...]:
     """What the event may be about, the nearest first."""
-    return ("user",) if event.name == Name.ROLE_CHANGED else ("lesson", "offer", "course")
+    if event.name in (Name.ROLE_CHANGED, Name.SECOND_FACTOR_CHANGED):
+        return ("user",)
+    return ("lesson", "offer", "course")
 
 
 def _sentence(event: Event, titles: Titles) -> Sentence:
@@ -246,6 +259,23 @@ def _roles(data: Data) -> Iterator[str]:
         str(Role(data[key]).label) if data.get(key) else _("none") for key in ("before", "after")
     )
     yield f"{before} → {after}"
+    if data.get("withheld"):
+        withheld = ", ".join(str(WORDS.get(name, name)) for name in data["withheld"])
+        yield _("withheld: %s") % withheld
+
+
+SECOND_FACTORS = {
+    "added": gettext_lazy("added"),
+    "removed": gettext_lazy("removed"),
+    "renewed": gettext_lazy("made anew"),
+    "dropped": gettext_lazy("dropped by staff"),
+}
+
+
+def _second_factor(data: Data) -> Iterator[str]:
+    if data.get("kind"):
+        yield str(FACTORS.get(data["kind"], data["kind"]))
+    yield str(SECOND_FACTORS.get(data["what"], data["what"]))
 
 
 def _former_address(data: Data) -> Iterator[str]:
@@ -258,6 +288,28 @@ def _link(data: Data) -> Iterator[str]:
         yield _("copied, not mailed")
     if data.get("email"):
         yield str(data["email"])
+
+
+def _password(data: Data) -> Iterator[str]:
+    if data.get("temporary"):
+        yield _("a temporary one, sent by mail")
+
+
+def _simulation_ended(data: Data) -> Iterator[str]:
+    yield str(End(data["end"]).label)
+
+
+def _simulation_request(data: Data) -> Iterator[str]:
+    """The page that was seen; or what was refused: a page, or the whole of it."""
+    if "why" in data:
+        yield str(REFUSALS[data["why"]])
+    else:
+        yield f"{data['method']} {data['path']}"
+        yield str(data["status"])
+
+
+def _browser(data: Data) -> Iterator[str]:
+    yield _("everywhere") if data.get("everywhere") else browsers.say(data.get("agent", ""))
 
 
 def _quiz_result(data: Data) -> Iterator[str]:
@@ -278,13 +330,24 @@ def _mended(data: Data) -> Iterator[str]:
     yield ", ".join(data["mended"])
 
 
+def _way(data: Data) -> Iterator[str]:
+    if data.get("way") == "second_factor":
+        yield _("Second factor")
+    elif data.get("way"):
+        yield str(Entered(data["way"]).label)
+
+
 FACTS: dict[Name, Callable[[Data], Iterator[str]]] = {
+    Name.PORTAL_LOGIN: _way,
+    Name.LOGIN_FAILED: _way,
     Name.COMMENT_CREATED: _answered,
     Name.CONTACT_UPDATED: _changed_fields(Contact),
     Name.CONTACT_EMAIL_CHANGED: _former_address,
     Name.CONTACT_REPAIRED: _mended,
     Name.MAGIC_LINK_CREATED: _link,
     Name.MAGIC_LINK_USED: _link,
+    Name.MAGIC_LINK_REVOKED: _link,
+    Name.SESSION_ENDED: _browser,
     Name.OFFER_GRANTED: _dates,
     Name.OFFER_EXTENDED: _dates,
     Name.OFFER_EXPIRED: _expiry,
@@ -293,7 +356,12 @@ FACTS: dict[Name, Callable[[Data], Iterator[str]]] = {
     Name.IMPORT_FINISHED: _counts,
     Name.IMPORT_UNDONE: _counts,
     Name.EXPORT_MADE: _exported,
+    Name.PASSWORD_CHANGED: _password,
     Name.ROLE_CHANGED: _roles,
+    Name.SECOND_FACTOR_CHANGED: _second_factor,
+    Name.SIMULATION_ENDED: _simulation_ended,
+    Name.SIMULATION_VIEWED: _simulation_request,
+    Name.SIMULATION_REFUSED: _simulation_request,
     Name.QUIZ_SUBMITTED: _quiz_result,
     Name.SETTINGS_CHANGED: _changed_fields(School),
 }

@@ -77,9 +77,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.views.health.ProbeMiddleware",
     "portal.context.ContextMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "portal.browser.BrowserMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -88,7 +89,12 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.LimitMiddleware",
     "accounts.middleware.LocaleMiddleware",
+    "accounts.middleware.OwnPasswordMiddleware",
+    "accounts.middleware.SecondFactorMiddleware",
+    "accounts.simulation.SimulationMiddleware",
+    "portal.views.errors.WrongMethodMiddleware",
     "accounts.middleware.LoginRequiredMiddleware",
 ]
 
@@ -218,12 +224,32 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_LOGIN_BY_CODE_ENABLED = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reauthenticate": "10/m/user"}
+ACCOUNT_FORMS = {"login": "accounts.forms.LoginForm"}
+# Passwords, codes and links are counted by portal.limits; these are what is left to allauth (second factors).
+ACCOUNT_RATE_LIMITS = {
+    "login": None,
+    "login_failed": "10/m/ip,5/5m/key",
+    "reauthenticate": "10/m/user",
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+
+# Second factors. Staff need one where School.needs_second_factor says so.
+MFA_ADAPTER = "accounts.mfa.Adapter"
+MFA_FORMS = {
+    "authenticate": "accounts.mfa.AuthenticateForm",
+    "reauthenticate": "accounts.mfa.ReauthenticateForm",
+    "activate_totp": "accounts.mfa.ActivateForm",
+    "add_webauthn": "accounts.mfa.PasskeyForm",
+    "login_webauthn": "accounts.mfa.LoginForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True  # a passkey with the finger or the PIN of its owner is two factors
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SECURE
 
 # How long mailed links live. Set by staff or the portal: days; asked for by the person: minutes.
 LINK_LIFETIMES = {
     "login": env.int("LOGIN_LINK_HOURS", default=24) * 3600,
+    "invitation": env.int("INVITATION_HOURS", default=7 * 24) * 3600,
     "set_password": env.int("SET_PASSWORD_LINK_HOURS", default=7 * 24) * 3600,
     "reset": 600,
     "confirm_email": env.int("CONFIRM_EMAIL_LINK_MINUTES", default=60) * 60,
@@ -257,7 +283,8 @@ SECURE_CSP = {
     "default-src": [CSP.SELF],
     "script-src": [CSP.SELF, CSP.NONCE],
     "style-src": [CSP.SELF, CSP.NONCE],
-    "img-src": [CSP.SELF, "data:", "https:", *origins_of(_uploads)],  # a logo may lie anywhere
+    # data: is the QR code of an authenticator. portal.browser adds the host of the school's logo.
+    "img-src": [CSP.SELF, "data:", *origins_of(_uploads)],
     "media-src": [CSP.SELF, *origins_of(_uploads)],
     "frame-src": [CSP.SELF, *FRAME_SOURCES],
     "object-src": [CSP.NONE],
@@ -279,6 +306,7 @@ SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "portal.views.errors.csrf_failed"
+MESSAGE_STORAGE = "portal.browser.Messages"
 
 
 # Languages and time. The school's own zone and language are settings of the school.
@@ -307,16 +335,17 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG or TESTING
 
 
-# Logs go to stderr; secrets in paths are rubbed out wherever they come from.
+# Logs go to stderr; secrets are rubbed out of every line and traceback, wherever they come from.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"scrub": {"()": "portal.logs.Scrub"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "filters": ["scrub"], "formatter": "line"}
-    },
+    "formatters": {"line": {"()": "portal.logs.Line"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"django": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
+    "loggers": {
+        name: {"handlers": ["stderr"], "level": "INFO", "propagate": False}
+        for name in ("django", "django.server")
+    },
 }
+DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.logs.ReportFilter"
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Contact
-from notifications.mail import REASONS
+from notifications.letters import REASONS
 from notifications.models import Message, State
 from portal.events import Name
 from portal.models import Event
@@ -38,9 +38,14 @@ KINDS: dict[str, tuple[str | Promise, set[str]]] = {
     "learning": (gettext_lazy("Learning"), {"course", "lesson", "quiz", "comment"}),
     "account": (
         gettext_lazy("Account"),
-        {"contact", "portal", "magic_link", "password", "role", "import", "export"},
+        {"contact", "portal", "magic_link", "password", "role", "simulation", "import", "export"}
+        | {"login", "session", "second_factor"},
     ),
 }
+
+
+# Of a simulation the timeline tells that it was; what was seen in it is for the audit.
+UNTOLD = (Name.SIMULATION_VIEWED, Name.SIMULATION_REFUSED)
 
 
 def timeline(
@@ -50,7 +55,7 @@ def timeline(
 
     A handful of statements, however long the story is.
     """
-    events = Event.objects.filter(contact=contact).order_by("-pk")
+    events = Event.objects.filter(contact=contact).exclude(name__in=UNTOLD).order_by("-pk")
     mails = Message.objects.filter(contact=contact).defer("body").order_by("-pk")
     if before is not None:
         events, mails = events.filter(occurred_at__lt=before), mails.filter(created_at__lt=before)

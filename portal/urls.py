@@ -3,11 +3,24 @@
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
-from portal.views import audit, bulk, contact, contacts, demo, home, my_data, search, styleguide
+from portal.views import (
+    audit,
+    bulk,
+    contact,
+    contacts,
+    demo,
+    home,
+    links,
+    my_data,
+    search,
+    styleguide,
+)
 from portal.views import settings as school_settings
 
 handler400 = "portal.views.errors.bad_request"
+handler403 = "portal.views.errors.forbidden"
 handler404 = "portal.views.errors.not_found"
+handler500 = "portal.views.errors.broken"
 
 house: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -36,6 +49,7 @@ house: list[URLPattern | URLResolver] = [
     path("dashboard/bulk/<int:pk>/", bulk.bulk_detail, name="bulk_detail"),
     path("dashboard/bulk/<int:pk>/undo/", bulk.bulk_undo, name="bulk_undo"),
     path("dashboard/contacts/<int:pk>/", contact.contact_detail, name="contact_detail"),
+    path("dashboard/contacts/<int:pk>/links/", links.link_list, name="link_list"),
     path("dashboard/contacts/<int:pk>/block/", contact.contact_block, name="contact_block"),
     path(
         "dashboard/contacts/<int:pk>/timeline/", contact.contact_timeline, name="contact_timeline"
@@ -44,6 +58,7 @@ house: list[URLPattern | URLResolver] = [
     path("dashboard/audit/export/", audit.audit_export, name="audit_export"),
     path("dashboard/audit/<int:pk>/", audit.audit_detail, name="audit_detail"),
     path("dashboard/settings/", school_settings.settings, name="settings"),
+    path("dashboard/settings/access/", school_settings.access_settings, name="access_settings"),
     path("dashboard/events/<int:pk>/replay/", home.event_replay, name="event_replay"),
     path("dashboard/jobs/<int:pk>/replay/", home.job_replay, name="job_replay"),
     path("demo/mail/", demo.mail_list, name="mail_list"),

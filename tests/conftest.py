@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import make
 import pytest
 from django.core.mail import EmailMessage
 from django.test import Client
+from leaks import pytest_runtest_protocol, pytest_runtest_teardown
 
 from accounts.models import Contact, User
 from notifications import mail
@@ -17,7 +19,43 @@ from notifications.models import Message
 from portal import events, jobs
 from portal.models import Job, School
 
+__all__ = ["pytest_runtest_protocol", "pytest_runtest_teardown"]  # the search for leaks
+
 type Committed = Callable[[], contextlib.AbstractContextManager[None]]
+
+# Browsers, processes and machines: seconds each, where all others take a fraction of one.
+LONG = (
+    "tests/browser/",
+    "tests/enrollments/test_explanation.py",
+    "tests/portal/test_demo.py",
+    "tests/portal/test_benchmark.py",
+    "tests/faults/",
+    "tests/enrollments/test_locks.py",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long tests come first, shared out evenly, so that no process is left alone with one in the end.
+
+    Each process begins with a part of the list, all parts being equally long.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    long, short = list[pytest.Item](), list[pytest.Item]()
+    for item in items:
+        (long if item.nodeid.startswith(LONG) else short).append(item)
+    long.sort(key=lambda item: next(n for n, place in enumerate(LONG) if place in item.nodeid))
+    shares = [long[n::workers] for n in range(workers)]
+    items.clear()
+    for n, share in enumerate(shares):
+        upto = len(short) * (n + 1) // workers
+        items += share + short[len(short) * n // workers : upto]
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: nobody need look at it again for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,20 @@ from datetime import date
 from itertools import count
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.files.base import ContentFile
+from fido2.cose import ES256
+from fido2.utils import websafe_encode
+from fido2.webauthn import (
+    Aaguid,
+    AttestationObject,
+    AttestedCredentialData,
+    AuthenticatorData,
+    CollectedClientData,
+)
 from PIL import Image
 
 from accounts.models import Contact, Link, Role, User
@@ -119,6 +132,32 @@ def link(
     """A link nobody mails."""
     return Link.objects.request(
         user=user, purpose=purpose, section=section, delivery="copy", **terms
+    )
+
+
+def second_factors(user: User) -> Authenticator:
+    """An authenticator app, its recovery codes, and a passkey of somebody; returns the passkey."""
+    TOTP.activate(user, generate_totp_secret())
+    RecoveryCodes.activate(user)
+    key = ES256.from_cryptography_key(ec.generate_private_key(ec.SECP256R1()).public_key())
+    credential = AttestedCredentialData.create(Aaguid.NONE, b"laptop", key)
+    flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.AT
+    told = AuthenticatorData.create(b"\0" * 32, flags, 0, credential)
+    asked = CollectedClientData.create("webauthn.create", b"challenge", "http://testserver")
+    answer = {
+        "id": websafe_encode(b"laptop"),
+        "rawId": websafe_encode(b"laptop"),
+        "type": "public-key",
+        "clientExtensionResults": {},
+        "response": {
+            "clientDataJSON": websafe_encode(asked),
+            "attestationObject": websafe_encode(AttestationObject.create("none", told, {})),
+        },
+    }
+    return Authenticator.objects.create(
+        user=user,
+        type=Authenticator.Type.WEBAUTHN,
+        data={"name": "Laptop", "credential": answer},
     )
 
 

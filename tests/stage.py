@@ -260,6 +260,7 @@ class Stage:
             "EMAIL_URL": f"smtp://{HOST}:{self.post.port}",
             "PORTAL_URL": self.address,
             "SECRET_KEY": settings.SECRET_KEY,
+            "STAFF_SECOND_FACTOR": "false",
             "STATIC_ROOT": str(static),
             "VAR_DIR": str(folder / "var"),
         }

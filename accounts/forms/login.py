@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django import forms
@@ -15,34 +14,10 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import Contact, Link, User
+from accounts import asking
+from accounts.models import Link, User
 from accounts.models.contact import normalize_email
 from accounts.models.link import Purpose, Section
-
-
-class LinkForm(forms.Form):
-    """A link by mail: to log in and reach a section, or to choose a new password."""
-
-    section = forms.ChoiceField(label=gettext_lazy("Leads to"), choices=Section)
-    purpose = forms.TypedChoiceField(
-        choices=[(each.value, each.label) for each in (Purpose.LOGIN, Purpose.RESET)],
-        coerce=Purpose,
-        required=False,
-        empty_value=Purpose.LOGIN,
-        widget=forms.HiddenInput,  # which button was pressed
-    )
-    # Drawn anew for each page that shows the form: a double click sends one mail.
-    once = forms.CharField(
-        required=False,
-        max_length=40,
-        widget=forms.HiddenInput,
-        initial=lambda: uuid.uuid4().hex,
-    )
-
-    def key(self, contact: Contact) -> str | None:
-        """What makes asking twice harmless; None for a form without `once`."""
-        once, purpose = self.cleaned_data["once"], self.cleaned_data["purpose"]
-        return f"staff:{once}:{contact.pk}:{purpose}" if once else None
 
 
 class NewPasswordForm(forms.Form):
@@ -61,21 +36,9 @@ class NewPasswordForm(forms.Form):
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
         validate_password(password, self.user)
+        if self.user.must_change_password and self.user.check_password(password):
+            raise ValidationError(_("This is the temporary password. Choose one of your own."))
         return password
-
-
-class ResetForm(forms.Form):
-    """The address of somebody who lost their password."""
-
-    email = forms.EmailField(
-        label=gettext_lazy("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "email"})
-    )
-
-    def save(self) -> None:
-        """Mail a link to whoever has this address; for an unknown one nothing happens, and looks the same."""
-        email = normalize_email(self.cleaned_data["email"])
-        if user := User.objects.select_related("contact").filter(email=email).first():
-            Link.objects.mail_to(user, purpose=Purpose.RESET)
 
 
 class EmailForm(forms.Form):
@@ -100,11 +63,10 @@ class EmailForm(forms.Form):
             raise ValidationError(_("This is your address already."))
         return email
 
-    def save(self) -> bool:
-        """Mail the link that confirms it; False if they asked for too many within the hour."""
-        return Link.objects.mail_to(
-            self.user,
-            purpose=Purpose.CONFIRM_EMAIL,
-            section=Section.PROFILE,
-            email=self.cleaned_data["email"],
+    def save(self) -> None:
+        """Mail the link that confirms it. Raises TooMany, be it they or the address that had so many."""
+        email = self.cleaned_data["email"]
+        asking.count(self.user.email, email)
+        Link.objects.mail_to(
+            self.user, purpose=Purpose.CONFIRM_EMAIL, section=Section.PROFILE, email=email
         )

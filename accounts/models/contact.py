@@ -230,9 +230,9 @@ class Contact(models.Model):
 
     @property
     def may_log_in(self) -> bool:
-        """Whether this person has been in before, or has a password: they need no credentials."""
+        """Whether this person has been in before, or has a password of their own: they need no credentials."""
         return self.joined_at is not None or (
-            self.login is not None and self.login.has_usable_password()
+            self.login is not None and self.login.has_own_password
         )
 
     @transaction.atomic
@@ -249,8 +249,8 @@ class Contact(models.Model):
     def change_email(self, email: str) -> None:
         """Give contact and login a new address, and record `contact.email_changed`.
 
-        The old address is worth nothing any more: sessions and open links end, and credentials
-        that went there may be sent again. Raises IntegrityError if somebody has the address.
+        The old address is worth nothing any more: sessions, open links and a temporary password end,
+        and credentials that went there may be sent again. Raises IntegrityError if somebody has the address.
         """
         mine = Contact.objects.select_for_update(no_key=True).filter(pk=self.pk)
         email, before = normalize_email(email), mine.values_list("email", flat=True).get()
@@ -262,6 +262,7 @@ class Contact(models.Model):
         if self.login:
             self.login.email = email
             self.login.save(update_fields=["email"])
+            self.login.forget_temporary_password()
             EmailAddress.objects.filter(user_id=self.login.pk).update(email=email)
             self.login.end_access()
         record(Name.CONTACT_EMAIL_CHANGED, contact=self, before=before)

@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from datetime import timedelta
-from typing import Self
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from accounts import codes
 from accounts.models.contact import Contact
 from accounts.models.user import User
 from portal import context
-from portal.events import Name, record
+from portal.events import Fact, Name, record, record_many
 
-MAX_ASKED = 5  # links one person may ask for in an hour
+LONGEST = 7 * 24 * 3600  # seconds any link lives at most
+MAX_TRIES = 3  # to type the code of one link
+KEPT = timedelta(days=90)  # how long a link that is over can still be seen
 
 
 def digest(token: str) -> str:
@@ -55,9 +60,21 @@ class LinkQuerySet(models.QuerySet["Link"]):
         """open(), and not expired. One table only: see consume()."""
         return self.open().filter(expires_at__gt=now())
 
-    def revoke(self) -> None:
-        """Make those that are open worthless."""
-        self.open().update(revoked_at=now())
+    @transaction.atomic
+    def revoke(self) -> list[Link]:
+        """Make those worthless that could be used, and record `magic_link.revoked` of each; returns them."""
+        usable = self.usable().select_related("user").order_by("pk")
+        links = list(usable.select_for_update(of=["self"]))
+        Link.objects.filter(pk__in=[link.pk for link in links]).update(revoked_at=now())
+        record_many(
+            Name.MAGIC_LINK_REVOKED,
+            [(link.user.contact_id, {"link": link.pk, "purpose": link.purpose}) for link in links],
+        )
+        return links
+
+    def over(self) -> Self:
+        """Expired so long ago that nobody needs to see them."""
+        return self.filter(expires_at__lt=now() - KEPT)
 
     def by_token(self, token: str) -> Self:
         """The link whose token this is, in whatever state."""
@@ -74,12 +91,14 @@ class LinkQuerySet(models.QuerySet["Link"]):
         key: str | None = None,
         self_service: bool = False,
         email: str = "",
+        browser: str = "",
     ) -> Link:
         """Make a link and record `magic_link.created`; with a `key` asked for before, return that link.
 
         `delivery` is "mail" (a mail of its own follows), "inside" (of a mail that is being
         written) or "copy". A self-service link supersedes the older self-service ones of its purpose.
-        `email` is the new address to be confirmed; the mail goes there.
+        `email` is the new address to be confirmed; the mail goes there. `browser` is a digest of
+        the cookie of who asks, and gives a login link its code.
         """
         if self_service:
             older = self.filter(user=user, purpose=purpose, is_self_service=True)
@@ -96,6 +115,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
             "digest": digest(derive(nonce)),
             "is_self_service": self_service,
             "email": email,
+            "browser": browser,
             "delivery": delivery,
             "created_by": context.actor(),
             "expires_at": now() + timedelta(seconds=seconds),
@@ -109,29 +129,65 @@ class LinkQuerySet(models.QuerySet["Link"]):
         record(
             Name.MAGIC_LINK_CREATED,
             contact=user.contact,
-            user=user.pk,
-            link=link.pk,
-            purpose=purpose.value,
-            section=section.value,
-            delivery=delivery,
+            **link.facts(),
             **({"email": email} if email else {}),
         )
         return link
 
     @transaction.atomic
-    def mail_to(
-        self, user: User, *, purpose: Purpose, section: Section = Section.HOME, email: str = ""
-    ) -> bool:
-        """Mail `user` a link they asked for themselves, unless they asked too often or may not come in.
+    def request_many(
+        self,
+        users: Sequence[User],
+        *,
+        purpose: Purpose,
+        section: Section = Section.HOME,
+        delivery: str,
+        key: str,
+        seconds: int | None = None,
+    ) -> list[Link]:
+        """As request(), for staff or the portal: a link for each of `users`, whose contacts the caller has locked.
 
-        Whoever asks learns nothing from it: the mail goes to the user's address alone, or to the
-        new one they want to confirm. Returns whether it goes out, which only they may be told.
-        Of any number of callers each counts and supersedes what the ones before made.
+        `key` and the user's pk make asking twice harmless: only links that are new are returned. A life of
+        `seconds` is cut to LONGEST. Three statements, however many they are.
+        """
+        seconds = min(seconds or settings.LINK_LIFETIMES[purpose], LONGEST)
+        keys = {f"{key}:{user.pk}": user for user in users}
+        known = set(self.filter(key__in=keys).values_list("key", flat=True))
+        links = self.bulk_create(
+            Link.fresh(
+                user=user,
+                purpose=purpose,
+                section=section,
+                delivery=delivery,
+                key=own,
+                expires_at=now() + timedelta(seconds=seconds),
+            )
+            for own, user in keys.items()
+            if own not in known
+        )
+        record_many(
+            Name.MAGIC_LINK_CREATED, [(link.user.contact_id, link.facts()) for link in links]
+        )
+        return links
+
+    @transaction.atomic
+    def mail_to(
+        self,
+        user: User,
+        *,
+        purpose: Purpose,
+        section: Section = Section.HOME,
+        email: str = "",
+        browser: str = "",
+    ) -> bool:
+        """Mail `user` a link they asked for themselves; False if they may not come in by one.
+
+        It goes to the user's address alone, or to the new one they want to confirm. How often it may be
+        asked for is counted by accounts.asking. Of any number of callers each supersedes what the ones
+        before made.
         """
         _lock(user)
-        hour = now() - timedelta(hours=1)
-        asked = self.filter(user=user, is_self_service=True, created_at__gt=hour).count()
-        if asked >= MAX_ASKED or user.is_blocked or not user.may_use(purpose):
+        if user.is_blocked or not user.may_use(purpose):
             return False
         self.request(
             user=user,
@@ -140,19 +196,40 @@ class LinkQuerySet(models.QuerySet["Link"]):
             delivery="mail",
             self_service=True,
             email=email,
+            browser=browser,
         )
         return True
 
     @transaction.atomic
     def consume(self, token: str) -> Link | None:
-        """Spend `token`; None if it is used, expired, superseded, revoked or forged, or the person is blocked.
+        """Spend `token`; None if it is used, expired, superseded, revoked or forged, or the person is blocked."""
+        return self.by_token(token)._spend()
+
+    @transaction.atomic
+    def consume_code(self, code: str, *, browser: str) -> Link | None:
+        """Spend the link that `browser` asked for and whose code this is; None as for consume().
+
+        The try is counted before the code is compared: of any number at once MAX_TRIES are looked at.
+        A last one that is wrong ends the link too.
+        """
+        asked = self.usable().filter(browser=browser, purpose=Purpose.LOGIN).exclude(browser="")
+        link = asked.order_by("-pk").first()
+        # Without a link, too: who asked for a stranger's address does not learn from the time whether it is known.
+        mine = Link.objects.filter(pk=link.pk if link else 0)
+        may_try = mine.usable().filter(tries__lt=MAX_TRIES).update(tries=F("tries") + 1)
+        if link and may_try and constant_time_compare(link.code, code):
+            return mine._spend()
+        mine.open().filter(tries__gte=MAX_TRIES).update(superseded_at=now())
+        return None
+
+    def _spend(self) -> Link | None:
+        """Use up the one link of this set, for who may use it.
 
         The conditional UPDATE is the lock: of any number of callers at most one wins.
         """
-        mine = self.by_token(token)
-        if not mine.usable().update(used_at=now()):
+        if not self.usable().update(used_at=now()):
             return None
-        link = mine.select_related("user__contact").get()
+        link = self.select_related("user__contact").get()
         if link.user.is_blocked or not link.user.may_use(link.purpose):
             return None
         record(Name.MAGIC_LINK_USED, contact=link.user.contact, link=link.pk, purpose=link.purpose)
@@ -222,6 +299,22 @@ class Link(models.Model):
     def __str__(self) -> str:
         return f"{self.purpose} link #{self.pk}"
 
+    @classmethod
+    def fresh(cls, **fields: Any) -> Link:
+        """One that is not saved yet, with a secret of its own, made by whoever acts."""
+        nonce = secrets.token_bytes(16)
+        return cls(nonce=nonce, digest=digest(derive(nonce)), created_by=context.actor(), **fields)
+
+    def facts(self) -> dict[str, Fact]:
+        """What the log says of it. Never what opens it."""
+        return {
+            "user": self.user_id,
+            "link": self.pk,
+            "purpose": str(self.purpose),
+            "section": str(self.section),
+            "delivery": self.delivery,
+        }
+
     @property
     def token(self) -> str:
         """The secret itself, for the one who mails or shows it."""
@@ -233,6 +326,16 @@ class Link(models.Model):
         return settings.PORTAL_URL + reverse("accounts:link_consume", args=[self.token])
 
     @property
+    def code(self) -> str:
+        """What its owner may type instead, into the browser that asked; "" for a link that has none."""
+        return codes.derive(bytes(self.nonce)) if self.browser else ""
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether staff saw it: then it is for another browser than theirs, and the session it makes says so."""
+        return self.delivery == "copy" and not self.user.is_staff
+
+    @property
     def is_usable(self) -> bool:
         """Whether its holder could use it now."""
         return self.state in ("created", "opened")
@@ -240,6 +343,8 @@ class Link(models.Model):
     @property
     def asks_password(self) -> bool:
         """Whether its holder chooses a password before they come in."""
+        if self.purpose == Purpose.INVITATION:
+            return not self.user.has_own_password
         return self.purpose in (Purpose.SET_PASSWORD, Purpose.RESET)
 
     @property
@@ -255,21 +360,14 @@ class Link(models.Model):
             return "expired"
         return "opened" if self.opened_at else "created"
 
+    @property
+    def ended_at(self) -> datetime:
+        """When it stopped letting anybody in, or will stop."""
+        return self.used_at or self.revoked_at or self.superseded_at or self.expires_at
+
     def note_opened(self) -> None:
         """Remember the first look at it. Looking spends nothing."""
         Link.objects.filter(pk=self.pk, opened_at=None).update(opened_at=now())
-
-    @property
-    def is_renewable(self) -> bool:
-        """Whether its holder may ask for a fresh one: not for an address, which only its owner may choose."""
-        return self.purpose != Purpose.CONFIRM_EMAIL
-
-    def renew(self) -> None:
-        """Mail its owner a fresh one of the same purpose, whatever became of this one."""
-        if self.is_renewable:
-            Link.objects.mail_to(
-                self.user, purpose=Purpose(self.purpose), section=Section(self.section)
-            )
 
     class Meta:
         indexes = [

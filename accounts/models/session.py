@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.contrib.sessions.base_session import AbstractBaseSession
-from django.db import models
+from django.db import models, transaction
 from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from accounts import browsers
 from accounts.models.user import User
+from portal.events import Fact, Name, record
 
 USE = timedelta(minutes=5)  # the last use is written at most this often
 
@@ -64,3 +65,23 @@ class Session(AbstractBaseSession):
         """Write down that it is used, unless that is known to the minute or so."""
         if at - self.used_at > USE:
             Session.objects.filter(pk=self.pk).update(seen_at=at)
+
+    @classmethod
+    @transaction.atomic
+    def keep_newest(cls, user: User, *, number: int) -> None:
+        """End the browsers of `user` but the `number` that logged in last; records `session.ended` for each.
+
+        Of any number that log in at once the same ones stay, whoever of them asks.
+        """
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        for session in user.live_sessions().order_by("-created_at", "-pk")[number:]:
+            session.end()
+
+    @transaction.atomic
+    def end(self) -> bool:
+        """Log this browser out and record `session.ended`; whether it was logged in."""
+        ended, _rows = Session.objects.filter(pk=self.pk).delete()
+        if ended and self.user:
+            told: dict[str, Fact] = {"user": self.user.pk, "agent": self.agent}
+            record(Name.SESSION_ENDED, contact=self.user.contact_id, **told)
+        return bool(ended)

@@ -1,8 +1,9 @@
-"""Staff pages about contacts: new, edit, tags, notes, unblock, mail a link. What needs all apps is in portal/views."""
+"""Staff pages about contacts: new, edit, tags, notes, unblock. What needs all apps is in portal/views."""
 
 from __future__ import annotations
 
 from django.contrib import messages
+from django.db import IntegrityError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -11,18 +12,16 @@ from django.views.decorators.http import require_POST
 
 from accounts import undo
 from accounts.decorators import staff_required
-from accounts.forms import ContactForm, LinkForm, NoteForm, StaffProfileForm, TagForm
+from accounts.forms import ContactForm, NoteForm, StaffProfileForm, TagForm
 from accounts.http import StaffRequest, posted
-from accounts.models import Contact, Link, Note, User
-from accounts.models.link import Purpose, Section
+from accounts.models import Contact, Note, User
 
 
 @staff_required("manage_contacts")
 def contact_create(request: StaffRequest) -> HttpResponse:
     """A new contact by hand, and straight on to its page."""
     form = ContactForm(posted(request))
-    if form.is_valid():
-        contact = form.save()
+    if form.is_valid() and (contact := _save(form)):
         messages.success(request, _("%(name)s is a contact now.") % {"name": contact})
         return redirect("portal:contact_detail", contact.pk)
     return render(request, "accounts/dashboard/contact_form.html", {"form": form})
@@ -33,13 +32,23 @@ def contact_update(request: StaffRequest, pk: int) -> HttpResponse:
     """Registration data and tags."""
     contact = get_object_or_404(Contact, pk=pk)
     form = ContactForm(posted(request), instance=contact)
-    if form.is_valid():
-        form.save()
+    if form.is_valid() and _save(form):
         messages.success(request, _("Saved."))
         return redirect("portal:contact_detail", pk)
     # The form writes into its instance while it validates: the heading shows who it was.
     context = {"form": form, "contact": Contact.objects.get(pk=pk)}
     return render(request, "accounts/dashboard/contact_form.html", context)
+
+
+def _save(form: ContactForm) -> Contact | None:
+    """Keep what the form says; None if somebody took the address meanwhile, and then the form says so."""
+    try:
+        return form.save()
+    except IntegrityError:
+        form.full_clean()  # which sees by now who has it
+        if form.is_valid():
+            raise
+        return None
 
 
 @require_POST
@@ -97,35 +106,6 @@ def contact_unblock(request: StaffRequest, pk: int) -> HttpResponse:
     contact.unblock()
     messages.success(request, _("%(name)s is no longer blocked.") % {"name": contact})
     return redirect("portal:contact_detail", pk)
-
-
-@require_POST
-@staff_required("manage_access")
-def link_send(request: StaffRequest, pk: int) -> HttpResponse:
-    """Mail the contact a login link, or one to choose a new password."""
-    contact = get_object_or_404(Contact, pk=pk)
-    form = LinkForm(request.POST)
-    login = User.objects.for_contact(contact)
-    if contact.is_blocked:
-        messages.error(request, _("The contact is blocked: no link was sent."))
-    elif login.is_staff:
-        messages.error(request, _("Staff log in with their password: no link was sent."))
-    elif form.is_valid():
-        Link.objects.request(
-            user=login,
-            purpose=form.cleaned_data["purpose"],
-            section=Section(form.cleaned_data["section"]),
-            delivery="mail",
-            key=form.key(contact),
-        )
-        if form.cleaned_data["purpose"] == Purpose.RESET:
-            text = _("A link to choose a new password is on its way to %(email)s.")
-        else:
-            text = _("A login link is on its way to %(email)s.")
-        messages.success(request, text % {"email": contact.email})
-    else:
-        messages.error(request, _("Choose where the link leads: no link was sent."))
-    return redirect(reverse("portal:contact_detail", args=[pk]) + "#login")
 
 
 @staff_required()

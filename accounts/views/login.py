@@ -10,18 +10,20 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from accounts import asking
 from accounts.decorators import fresh_login_required, student_required
 from accounts.forms import EmailForm
 from accounts.http import StudentRequest, posted
-from accounts.models import Link
+from accounts.models import Link, User
 from accounts.models.link import Purpose, Section
 
 SHOWN = 50  # sessions; who has more ends them all
+LOOKS = 10  # of staff at their portal
 
 
 @student_required
 def session_list(request: StudentRequest) -> HttpResponse:
-    """The address and the password; every browser they are logged in with, this one first."""
+    """The address and the password; every browser they are logged in with, this one first; who looked as them."""
     here = request.session.session_key
     sessions = list(request.user.live_sessions().order_by("-created_at")[:SHOWN])
     waiting = request.user.links.usable().filter(purpose=Purpose.CONFIRM_EMAIL)
@@ -29,6 +31,7 @@ def session_list(request: StudentRequest) -> HttpResponse:
         "here": next((each for each in sessions if each.pk == here), None),
         "elsewhere": [each for each in sessions if each.pk != here],
         "waiting": waiting.order_by("-pk").first(),
+        "simulations": request.contact.simulations.seen()[:LOOKS],
     }
     return render(request, "accounts/student/session_list.html", context)
 
@@ -41,7 +44,7 @@ def session_end(request: StudentRequest, handle: str) -> HttpResponse:
     session = next((each for each in others if each.handle == handle), None)
     if session is None:
         raise Http404
-    session.delete()
+    session.end()
     messages.success(request, _("%(browser)s is logged out.") % {"browser": session.browser})
     return redirect("accounts:session_list")
 
@@ -50,7 +53,8 @@ def session_end(request: StudentRequest, handle: str) -> HttpResponse:
 @student_required
 def session_end_all(request: StudentRequest) -> HttpResponse:
     """Log every other browser out, and make every link worthless that was mailed and not used."""
-    request.user.end_access()
+    User.objects.end_sessions([request.user])
+    request.user.refresh_from_db(fields=["auth_epoch"])
     update_session_auth_hash(request, request.user)
     messages.success(request, _("You are logged in here, and nowhere else."))
     return redirect("accounts:session_list")
@@ -65,15 +69,13 @@ def email_change(request: StudentRequest) -> HttpResponse:
     """
     if request.user.is_staff:
         raise PermissionDenied  # their address opens the dashboard: the page before says whom to ask
-    status, form = 200, EmailForm(posted(request), user=request.user)
+    form = EmailForm(posted(request), user=request.user)
     if form.is_valid():
-        if form.save():
-            text = _("A mail is on its way to %(email)s. Open it and confirm the address.")
-            messages.success(request, text % {"email": form.cleaned_data["email"]})
-            return redirect("accounts:session_list")
-        form.add_error(None, _("You asked for many links within an hour. Please try again later."))
-        status = 429
-    return render(request, "accounts/student/email_change.html", {"form": form}, status=status)
+        form.save()
+        text = _("A mail is on its way to %(email)s. Open it and confirm the address.")
+        messages.success(request, text % {"email": form.cleaned_data["email"]})
+        return redirect("accounts:session_list")
+    return render(request, "accounts/student/email_change.html", {"form": form})
 
 
 @require_POST
@@ -88,9 +90,8 @@ def email_cancel(request: StudentRequest) -> HttpResponse:
 @student_required
 def login_renew(request: StudentRequest) -> HttpResponse:
     """For who has no password and is asked whether it is them: log in once more, by a link from their mailbox."""
-    is_sent = None
+    is_sent = False
     if request.method == "POST":
+        asking.count(request.user.email)
         is_sent = Link.objects.mail_to(request.user, purpose=Purpose.LOGIN, section=Section.PROFILE)
-    context = {"is_sent": is_sent}
-    status = 429 if is_sent is False else 200
-    return render(request, "accounts/student/login_renew.html", context, status=status)
+    return render(request, "accounts/student/login_renew.html", {"is_sent": is_sent})

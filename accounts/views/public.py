@@ -1,26 +1,28 @@
-"""The ways in for somebody who is not logged in: mailed links, and asking for one."""
+"""The ways in for somebody who is not logged in: mailed links and codes, and asking for one."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.utils import perform_login
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth import logout, update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 
-from accounts.forms import NewPasswordForm, ResetForm
-from accounts.http import posted
+from accounts import asking, attempts, cookies
+from accounts.forms import CodeForm, MailForm, NewPasswordForm, ResetForm
+from accounts.http import PortalRequest, own_page, posted
 from accounts.models import Link
 from accounts.models.link import Section
+from accounts.models.session import Entered
+from portal import context
 
 SECTIONS = {
     Section.HOME: "portal:home",
@@ -38,10 +40,14 @@ def link_consume(request: HttpRequest, token: str) -> HttpResponse:
     410, always with the same page, which offers to mail a fresh one.
     """
     found = Link.objects.usable().by_token(token).select_related("user__contact").first()
-    if found is None or found.user.is_blocked:
+    if found is None or found.user.is_blocked or not found.user.may_use(found.purpose):
         return _gone(request, token)
     if found.email:
         return _confirm_email(request, found)
+    here = context.actor()
+    if found.is_copied and here and here.is_staff:
+        words = {"link": found, "is_for_them": True}
+        return _unreferred(render(request, "accounts/public/link_consume.html", words, status=409))
     form = None
     if found.asks_password:
         form = NewPasswordForm(posted(request), user=found.user)
@@ -50,32 +56,43 @@ def link_consume(request: HttpRequest, token: str) -> HttpResponse:
             link = Link.objects.consume(token)
             if link and form is not None:
                 link.user.change_password(form.cleaned_data["password"])
-        return _enter(request, link) if link else _gone(request, token)
+        if link is None:
+            return _gone(request, token)
+        return _enter(request, link, Entered.COPIED if link.is_copied else Entered.LINK)
     if request.method in ("GET", "HEAD"):
         found.note_opened()
-    context = {"link": found, "form": form, "token": token}
-    return _unreferred(render(request, "accounts/public/link_consume.html", context))
+    other = here if here and here.pk != found.user_id else None
+    words = {"link": found, "form": form, "token": token, "other": other}
+    # Scanners run scripts too: the button presses itself only for the browser that asked.
+    words["presses_itself"] = not (form or other) and _asked_here(request, found)
+    return _unreferred(render(request, "accounts/public/link_consume.html", words))
 
 
-def _enter(request: HttpRequest, link: Link) -> HttpResponse:
+def _asked_here(request: HttpRequest, link: Link) -> bool:
+    """Whether this very browser asked for the link a few minutes ago."""
+    return bool(link.browser) and constant_time_compare(link.browser, cookies.asking(request))
+
+
+def _enter(request: HttpRequest, link: Link, way: Entered) -> HttpResponse:
     """Log its owner in through allauth's stages (so second factors are asked), then on to the section.
 
     Nothing of a session that was open in this browser, somebody else's maybe, stays.
     """
-    request.session.flush()
-    target = _wanted(request) or reverse(SECTIONS[Section(link.section)])
+    wanted = own_page(request.GET.get("next", ""))
+    if not wanted and _asked_here(request, link):
+        wanted = own_page(cookies.page_asked(request))
     if link.user.is_staff:
-        target = reverse("portal:dashboard")
+        wanted = reverse("portal:dashboard")
+    logout(request)
+    cast(PortalRequest, request).session.note_way(way)
     response: HttpResponse = perform_login(
-        request, link.user, email_verification="none", redirect_url=target
+        request,
+        link.user,
+        email_verification="none",
+        redirect_url=wanted or reverse(SECTIONS[Section(link.section)]),
     )
+    cookies.forget_asking(response)
     return response
-
-
-def _wanted(request: HttpRequest) -> str:
-    """The page of the portal a mail leads to within the section, if its address names one."""
-    page = request.GET.get("next", "")
-    return page if url_has_allowed_host_and_scheme(page, allowed_hosts=None) else ""
 
 
 def _confirm_email(request: HttpRequest, link: Link) -> HttpResponse:
@@ -83,31 +100,30 @@ def _confirm_email(request: HttpRequest, link: Link) -> HttpResponse:
 
     Nobody is logged in by it: whoever mistyped their address does not open the portal to a stranger.
     """
-    context: dict[str, Any] = {"link": link}
+    words: dict[str, Any] = {"link": link}
     template = "accounts/public/email_confirm.html"
     if request.method != "POST":
         link.note_opened()
-        return _unreferred(render(request, template, context))
+        return _unreferred(render(request, template, words))
     try:
         spent = Link.objects.confirm_email(link.token)
     except IntegrityError:
-        context["is_taken"] = True
-        return _unreferred(render(request, template, context, status=409))
+        words["is_taken"] = True
+        return _unreferred(render(request, template, words, status=409))
     if spent is None:
         return _gone(request, link.token)
     if request.user.pk == spent.user_id:
         update_session_auth_hash(request, spent.user)
         messages.success(request, _("%(email)s is your address now.") % {"email": spent.email})
         return redirect("accounts:session_list")
-    context["is_done"] = True
-    return _unreferred(render(request, template, context))
+    words["is_done"] = True
+    return _unreferred(render(request, template, words))
 
 
 def _gone(request: HttpRequest, token: str) -> HttpResponse:
-    known = Link.objects.by_token(token).first()
-    may_renew = known is None or known.is_renewable
-    context = {"link": None, "token": token, "may_renew": may_renew}
-    return _unreferred(render(request, "accounts/public/link_consume.html", context, status=410))
+    """One text for used, expired, superseded, revoked, forged, and for whom the school shut out."""
+    words = {"link": None, "token": token}
+    return _unreferred(render(request, "accounts/public/link_consume.html", words, status=410))
 
 
 def _unreferred(response: HttpResponse) -> HttpResponse:
@@ -121,12 +137,43 @@ def _unreferred(response: HttpResponse) -> HttpResponse:
 
 @login_not_required
 @never_cache
-@require_POST
 def link_renew(request: HttpRequest, token: str) -> HttpResponse:
     """Mail a fresh link to the owner of a spent one. The answer is the same for a forged token."""
-    if link := Link.objects.by_token(token).select_related("user__contact").first():
-        link.renew()
+    if request.method != "POST":
+        return redirect("accounts:link_consume", token)
+    asking.ask_again(token)
     return _unreferred(render(request, "accounts/public/link_renewed.html"))
+
+
+@login_not_required
+@never_cache
+def login_mail(request: HttpRequest) -> HttpResponse:
+    """Ask for a link and a code. Every address gets the same answer, by the same statements."""
+    if request.user.is_authenticated:
+        return redirect("portal:home")
+    form = MailForm(posted(request))
+    page = own_page(request.POST.get("next") or request.GET.get("next", ""))
+    if not form.is_valid():
+        return render(request, "accounts/public/login_mail.html", {"form": form, "next": page})
+    response = redirect("accounts:login_code")
+    form.save(browser=cookies.note_asking(response, page=page))
+    return response
+
+
+@login_not_required
+@never_cache
+def login_code(request: HttpRequest) -> HttpResponse:
+    """What to do now: press the link of the mail, or type its code, which works in the browser that asked."""
+    if request.user.is_authenticated:
+        return redirect("portal:home")
+    form = CodeForm(posted(request))
+    if form.is_valid():
+        code, browser = form.cleaned_data["code"], cookies.asking(request)
+        if link := attempts.enter_code(code, browser=browser):
+            return _enter(request, link, Entered.CODE)
+        text = _("This code does not work, or not any more. After three tries it takes a new one.")
+        form.add_error("code", text)
+    return render(request, "accounts/public/login_code.html", {"form": form})
 
 
 @login_not_required

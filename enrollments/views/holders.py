@@ -22,6 +22,7 @@ from enrollments.holders import (
     holders,
     move_ends,
 )
+from enrollments.models import Grant
 from offers.models import Offer
 from offers.models.offer import COUNTED
 
@@ -34,10 +35,11 @@ def holder_list(request: StaffRequest, pk: int) -> HttpResponse:
     """Who holds an offer, the latest grant first. Keyset paging."""
     offer = get_object_or_404(Offer, pk=pk)
     before = request.GET.get("before", "")
-    rows = held_grants(offer).select_related("contact").order_by("-pk")
+    found = held_grants(offer).order_by("-pk")
     if is_pk(before):
-        rows = rows.filter(pk__lt=int(before))
-    page = list(rows[: PAGE + 1])
+        found = found.filter(pk__lt=int(before))
+    keys = found.values("pk")[: PAGE + 1]  # by an index alone
+    page = list(Grant.objects.filter(pk__in=keys).select_related("contact").order_by("-pk"))
     context = {
         "offer": offer,
         "grants": page[:PAGE],

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
 from accounts.http import StaffRequest, is_pk
-from notifications.mail import REASONS
+from notifications.letters import REASONS
 from notifications.models import Message, State
 
 PAGE = 50

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.http import QueryDict
+from django.utils.timezone import now
 
 from accounts.bulk import ACTIONS
 from accounts.filters import Selection
 from accounts.forms import SegmentForm
-from accounts.models import BulkRun, Contact, Note, Tag
+from accounts.models import BulkRun, Contact, Note, Simulation, Tag
+from accounts.models.simulation import End
 from enrollments.expiry import record_expired
 from enrollments.exporting import ENROLLMENTS
 from enrollments.forms.imports import ImportForm
@@ -25,6 +28,7 @@ from portal.demo import people, post
 from portal.demo.moments import Story
 from portal.demo.people import Colleague, Person
 from portal.demo.stories import Chronicle
+from portal.events import Name, record
 from portal.models import School
 
 type Where = tuple[str, ...]  # filters, as they stand in an address
@@ -48,6 +52,7 @@ class Desk:
         yield self.slip()
         yield self.export()
         yield self.switched_off()
+        yield self.look()
         yield from (self.correction(*entry) for entry in people.CORRECTED)
         for person, notes in people.NOTES.items():
             yield from (self.note(person, *entry) for entry in notes)
@@ -218,6 +223,28 @@ class Desk:
         yield self.past.at(13, 17)
         with acting(user=self.past.staff[people.ADMIN]):
             _enrollment(people.SWITCHED_OFF, people.SWITCHED_OFF_COURSE).switch(on=False)
+
+    def look(self) -> Story:
+        """Whose course was switched off calls: support sees the portal as they do, for four minutes."""
+        yield self.past.at(12, 10)
+        contact = Contact.objects.get(email=people.SWITCHED_OFF.email)
+        support = self.past.staff[people.SUPPORT]
+        reason = "Calls to say that a course is gone."
+        with acting(user=support):
+            row = Simulation.objects.start(actor=support, contact=contact, reason=reason)
+        for path in ("/", "/courses/"):
+            yield now() + timedelta(minutes=2)
+            with acting(user=support), transaction.atomic():
+                record(
+                    Name.SIMULATION_VIEWED,
+                    contact=contact,
+                    simulation=row.pk,
+                    method="GET",
+                    path=path,
+                    status=200,
+                )
+        with acting(user=support):
+            Simulation.objects.filter(pk=row.pk).finish(End.ENDED)
 
     def day(self, ago: int) -> str:
         """The day so many days ago (or to come, below zero), in the school's zone, as ISO."""

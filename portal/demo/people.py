@@ -103,6 +103,9 @@ VISITORS = [
     Person("Davide Rinaldi", "posta", "it", 9, "whole-bakery", phone="+39 06 5555 0119"),
 ]
 
+# Lost the password, and has a temporary one in the mailbox since yesterday.
+FORGETFUL = VISITORS[-1]
+
 # In the middle of it.
 LEARNERS = [
     Person(

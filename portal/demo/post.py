@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from notifications.mail import NotNow, compose
+from notifications.letters import NotNow
+from notifications.mail import compose
 from notifications.models import Message, State
 from portal import events, jobs
 from portal.context import acting
 from portal.demo import people
 from portal.demo.moments import savepoints
-from portal.logs import scrub
 from portal.models import Job, Outbox
 
 
@@ -46,4 +46,4 @@ def send(pk: int) -> None:
     elif address == people.UNREACHABLE.email:
         message.fail("TimeoutError: timed out")
     else:
-        message.mark_sent(address=address, subject=str(mail.subject), body=scrub(str(mail.body)))
+        message.mark_sent(address=address, subject=str(mail.subject), body=mail.archived)

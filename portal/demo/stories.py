@@ -142,6 +142,10 @@ class Chronicle:
         yield self.at(person.day - 2, 10, _dice(person.name))
         with acting(user=self.staff[people.SUPPORT]):
             _contact(person).change(phone=person.phone)
+        if person == people.FORGETFUL:
+            yield self.at(1, 11)
+            with acting(user=self.staff[people.SUPPORT]):
+                User.objects.request_temporary_passwords([_contact(person).pk])
 
     def learner(self, person: Person) -> Story:
         """Is somewhere in the middle of a course by now."""

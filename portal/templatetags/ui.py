@@ -26,6 +26,7 @@ from django.utils.translation import gettext as _
 if TYPE_CHECKING:
     from accounts.models import User
 
+from portal import context
 from portal.events import Name
 from portal.models import School
 
@@ -222,6 +223,12 @@ def icon(name: str) -> SafeString:
         static("img/icons.svg"),
         name,
     )
+
+
+@register.simple_tag
+def request_id() -> str:
+    """The number under which the log knows this request."""
+    return context.request_id()
 
 
 @register.filter

@@ -39,7 +39,11 @@ STAFF, SYSTEM, STUDENTS, EVERYBODY = "staff", "system", "students", "everybody"
 GROUPS = {
     "access": (gettext_lazy("Access"), {"offer", "enrollment"}),
     "people": (gettext_lazy("Contacts"), {"contact"}),
-    "logins": (gettext_lazy("Logins"), {"portal", "magic_link", "password"}),
+    "logins": (
+        gettext_lazy("Logins"),
+        {"portal", "magic_link", "password", "login", "session", "second_factor"},
+    ),
+    "simulation": (gettext_lazy("Simulated sessions"), {"simulation"}),
     "learning": (gettext_lazy("Courses"), {"course", "lesson", "quiz", "comment"}),
     "files": (gettext_lazy("Imports and exports"), {"import", "export"}),
     "school": (gettext_lazy("Roles and settings"), {"role", "settings"}),

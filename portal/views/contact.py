@@ -16,14 +16,17 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
+from django.utils.safestring import SafeString
 from django.utils.timezone import now
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from accounts.bulk import ACTIONS
 from accounts.decorators import staff_required
 from accounts.forms import BlockForm, LinkForm, NoteForm
 from accounts.http import StaffRequest, posted
 from accounts.models import Contact, Link, Note, User
+from accounts.ways import Way
 from enrollments import access
 from portal.timeline import KINDS, timeline
 from portal.views.holdings import course_rows, grant_rows, named
@@ -33,11 +36,13 @@ TIMELINE = 50  # entries of a page of it
 RECENT = 15  # entries beside the contact
 LINKS = 5
 NOTES = 20
+NOBODY = "/0/"  # in the address of a contact
 
 
 # By hand, as in holdings.py. The status is what access.with_portal_status() says; a test holds the two together.
 CONTACT = """
     SELECT contact.*, login.id AS login_pk, login.password AS login_password, login.role AS login_role,
+           login.temporary_until AS login_temporary_until,
            mail.id AS mail_pk, mail.state AS mail_state, mail.subject AS mail_subject,
            ARRAY(
                SELECT tag.name FROM accounts_tag AS tag
@@ -95,6 +100,7 @@ def contact_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "notes": notes,
         "links": Link.objects.raw(LINKS_OF, [login.pk, LINKS]) if login else [],
         **_fields(get_language()),
+        "login_menu": SafeString(_login_menu(get_language()).replace(NOBODY, f"/{pk}/")),
         "once": uuid.uuid4().hex,
     }
     return render(request, "portal/dashboard/contact_detail.html", context)
@@ -104,8 +110,9 @@ def _contact_and_login(pk: int) -> tuple[Contact, User | None]:
     """With all that stands in the left column, by one statement. Raises Http404."""
     for contact in Contact.objects.raw(CONTACT, [now(), pk]):
         told = contact.__dict__
-        login_pk, password, role = told["login_pk"], told["login_password"], told["login_role"]
-        return contact, User(pk=login_pk, password=password, role=role) if login_pk else None
+        known = ("pk", "password", "role", "temporary_until")
+        login = User(**{name: told[f"login_{name}"] for name in known})
+        return contact, login if login.pk else None
     raise Http404
 
 
@@ -118,6 +125,14 @@ def _fields(_language: str | None) -> dict[str, str]:
             "components/field.html", {"field": LinkForm()["section"]}
         ),
     }
+
+
+@cache
+def _login_menu(_language: str | None) -> str:
+    """The ways in that are opened by one press, for NOBODY: whoever shows it puts in whose page it is."""
+    ways = [each for each in ACTIONS.values() if isinstance(each, Way) and each.is_plain]
+    context = {"ways": ways, "contact_pk": 0}
+    return render_to_string("portal/dashboard/contact/login_menu.html", context)
 
 
 @staff_required("view_contacts")
@@ -181,6 +196,7 @@ def contact_block(request: StaffRequest, pk: int) -> HttpResponse:
 
 def _effects_of_blocking(contact: Contact) -> Iterator[str]:
     """What blocking would do, in numbers."""
+    yield _("Shuts them out at once: no password, no link and no code lets them in.")
     login = contact.login
     if login and (sessions := login.live_sessions().count()):
         text = ngettext(

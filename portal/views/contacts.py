@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import HttpResponse, QueryDict
@@ -40,7 +41,8 @@ def contact_list(request: StaffRequest) -> HttpResponse:
 def portal_user_list(request: StaffRequest) -> HttpResponse:
     """Those who have something to do with the portal: who was invited, who came, who stays away."""
     listing = Listing(request, columns=PORTAL_COLUMNS, of_portal=True)
-    context = {"tabs": _portal_tabs(listing)}
+    address = {"url": settings.PORTAL_URL, "sender": settings.DEFAULT_FROM_EMAIL}
+    context = {"tabs": _portal_tabs(listing), "address": address}
     return _list(request, listing, "portal/dashboard/portal_user_list.html", context)
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts.decorators import fresh_login_required, student_required
 from accounts.http import StudentRequest
-from accounts.models import Contact, Session, User
+from accounts.models import Contact, Session, Simulation, User
 from enrollments.models import Comment, Enrollment, Grant, LessonProgress, QuizAttempt, Rating
 from notifications.models import Message, State
 from portal.events import Name, record
@@ -54,6 +54,7 @@ def _file(request: StudentRequest) -> HttpResponse:
         "comments": _comments(user),
         "ratings": _ratings(contact),
         "mails": _mails(contact),
+        "simulated_sessions": [_simulation(row) for row in contact.simulations.seen()],
         "log": _log(contact, user),
     }
     response = JsonResponse(told, json_dumps_params={"indent": 2, "ensure_ascii": False})
@@ -100,6 +101,10 @@ def _session(session: Session) -> Row:
         "logged_in_at": session.created_at,
         "last_used_at": session.used_at,
     }
+
+
+def _simulation(row: Simulation) -> Row:
+    return {"by": str(row.actor), "began_at": row.started_at, "ended_at": row.ended_at}
 
 
 def _grants(contact: Contact) -> list[Row]:

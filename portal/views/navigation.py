@@ -48,6 +48,8 @@ def _staff_pages(user: User) -> Iterator[tuple[str, str, str]]:
         yield _("Messages"), "notifications:message_list", "mail"
     if user.may("view_audit"):
         yield _("Audit"), "portal:audit_list", "shield"
+    if user.may("manage_staff"):
+        yield _("Staff"), "accounts:staff_list", "user"
     if user.may("manage_settings"):
         yield _("Settings"), "portal:settings", "settings"
 

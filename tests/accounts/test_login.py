@@ -113,7 +113,7 @@ def test_changing_the_password_keeps_this_session_and_ends_the_others(
     with committed():
         here.post(
             "/account/password/change/",
-            {"oldpassword": make.PASSWORD, "password1": new, "password2": new},
+            {"current": make.PASSWORD, "password": new},
         )
     assert here.get("/").status_code == 200
     assert elsewhere.get("/").status_code == 302

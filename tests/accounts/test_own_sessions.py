@@ -86,7 +86,7 @@ def test_a_new_password_leaves_no_dead_sessions_in_the_list(bob):
     new = "flour and water"
     here.post(
         "/account/password/change/",
-        {"oldpassword": make.PASSWORD, "password1": new, "password2": new},
+        {"current": make.PASSWORD, "password": new},
     )
     page = here.get(PAGE).content.decode()
     assert "Firefox on Linux" in page

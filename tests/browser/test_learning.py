@@ -64,7 +64,7 @@ class Student:
     def go_on_at_the_desk(self) -> None:
         """Where she stopped on the phone; then the same button on the phone, whose page is older now."""
         self.desk.goto("/account/login/")
-        self.desk.get_by_label("Email").fill("dana@example.com")
+        self.desk.get_by_label("E-mail").fill("dana@example.com")
         self.desk.get_by_label("Password").fill("flour water salt")
         self.desk.get_by_role("button", name="Log in").click()
         resume = self.desk.get_by_role("link", name="Continue where you stopped")

@@ -34,7 +34,7 @@ class Story:
     def staff_log_in(self) -> None:
         self.staff.goto("/account/login/")
         self.look(self.staff, "Log in")
-        self.staff.get_by_label("Email").fill("alice@example.com")
+        self.staff.get_by_label("E-mail").fill("alice@example.com")
         self.staff.get_by_label("Password").fill(make.PASSWORD)
         self.staff.get_by_role("button", name="Log in").click()
         expect(self.staff.get_by_role("navigation", name="Menu")).to_be_visible()

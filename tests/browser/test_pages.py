@@ -123,6 +123,7 @@ def pages(stage: Stage) -> dict[str, str]:
         "audit detail": at("portal:audit_detail", Event.objects.latest("pk").pk),
         "messages": at("notifications:message_list"),
         "settings": at("portal:settings"),
+        "ways in": at("portal:access_settings"),
     }
 
 
@@ -142,7 +143,7 @@ def _course_pages(course: Course, student: Contact) -> dict[str, str]:
     Comment.objects.write(
         lesson=lesson, author=student.user, contact=student, text="Found it.", parent=question
     )
-    Rating.objects.create(enrollment=enrollment, stars=4, text="It rose.")
+    Rating.objects.rate(enrollment=enrollment, stars=4, text="It rose.")
 
     def at(name: str, *args: object, query: str = "") -> str:
         return reverse(name, args=args) + query

@@ -6,7 +6,7 @@ import threading
 
 import make
 import pytest
-from concurrency.test_races import race
+from racing import race
 
 from accounts import jobs
 from accounts.bulk import ACTIONS

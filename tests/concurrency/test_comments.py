@@ -7,8 +7,8 @@ from functools import partial
 
 import make
 import pytest
-from concurrency.test_races import RACERS, race
 from django.db import models
+from racing import RACERS, race
 
 from enrollments.models import Comment, Enrollment, Rating
 from enrollments.models.comment import MOST_IN_A_MOMENT, CommentQuerySet, TooMany

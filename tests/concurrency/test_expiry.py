@@ -11,8 +11,8 @@ from typing import Any
 
 import make
 import pytest
-from concurrency.test_races import race
 from django.db import connection, connections, transaction
+from racing import race
 from stage import wait_until
 
 from accounts.models import Contact

@@ -7,8 +7,8 @@ from functools import partial
 
 import make
 import pytest
-from concurrency.test_races import RACERS, race
 from django.db import IntegrityError
+from racing import RACERS, race
 
 from enrollments.models import Enrollment, LessonProgress
 from portal.models import Event, School

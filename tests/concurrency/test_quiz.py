@@ -6,8 +6,8 @@ from functools import partial
 
 import make
 import pytest
-from concurrency.test_races import RACERS, race
 from django.db import models
+from racing import RACERS, race
 
 from enrollments.models import Enrollment, QuizAttempt
 from enrollments.models.quiz_attempt import NoAttemptLeft

@@ -8,9 +8,9 @@ from typing import Any
 
 import make
 import pytest
-from concurrency.test_races import race
 from django.db import IntegrityError
 from django.test import Client
+from racing import race
 
 from accounts.models import User
 from offers import duplicating, slugs

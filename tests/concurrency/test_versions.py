@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import make
 import pytest
-from concurrency.test_races import race
+from racing import race
 
 from offers.forms.careful import Overtaken
 from offers.forms.lesson import LessonForm

@@ -6,16 +6,18 @@ from datetime import timedelta
 
 import make
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from accounts.bulk import ACTIONS
-from accounts.models import BulkRun, Contact
-from accounts.models.user import Role
+from accounts.models import BulkRun, Contact, Link, Role, User
 from enrollments.access import open_courses
 from enrollments.models import Grant
+from notifications.models import Message
+from portal import context, events, jobs
 from portal.events import Name
-from portal.models import Event
+from portal.models import Event, Job
 
 NEW = "/dashboard/bulk/new/"
 
@@ -284,6 +286,101 @@ def test_moderators_and_students_do_nothing_in_bulk(login, bob, action):
     for person in (make.staff(Role.MODERATOR), bob):
         assert login(person).post(NEW, words).status_code == 403
     assert not BulkRun.objects.exists()
+
+
+def test_ways_in_are_opened_in_bulk_and_each_refusal_has_its_reason(
+    act, mailoutbox, bob, charlie, client
+):
+    make.grant(contact=charlie, offer=make.offer("Base"))
+    officer, blocked = make.student("Officer"), make.contact("Blocked")
+    User.objects.appoint(email=officer.email, role=Role.SUPPORT)
+    blocked.block(reason="Unpaid")
+    everybody = [bob, charlie, officer, blocked]
+    staff_only, shut = "Staff log in with their password.", "The contact is blocked."
+    for action, terms, whom, why_not in (
+        ("login", {"section": "courses", "hours": "1"}, [bob, charlie], {}),
+        ("temporary_password", {}, [bob, charlie], {}),
+        ("help", {}, [bob, charlie], {}),
+        (
+            "resend",
+            {},
+            [charlie],
+            {"Bob Baker": "Holds nothing now: invite them, or send a login mail."},
+        ),
+        ("reset", {}, [bob, charlie, officer], {"Officer": ""}),
+        ("invite", {}, [bob, charlie], {}),
+    ):
+        mailoutbox.clear()
+        act(action, everybody, **terms)
+        rows = dict(BulkRun.objects.latest("pk").rows.values_list("contact__name", "reason"))
+        assert (
+            rows
+            == {
+                "Bob Baker": "",
+                "Charlie Cook": "",
+                "Officer": staff_only,
+                "Blocked": shut,
+            }
+            | why_not
+        ), action
+        assert sorted(mail.to[0] for mail in mailoutbox) == sorted(who.email for who in whom), (
+            action
+        )
+
+
+def test_links_and_sessions_end_in_bulk(act, login, bob, charlie):
+    browsers, links = [login(bob), login(charlie)], [make.link(bob.user), make.link(charlie.user)]
+    act("revoke_links", [bob])
+    states = [Link.objects.get(pk=link.pk).state for link in links]
+    assert states == ["revoked", "created"]
+    act("end_sessions", [bob, charlie, make.contact("Stranger")])
+    assert [browser.get("/profile/").status_code for browser in browsers] == [302, 302]
+    assert Link.objects.get(pk=links[1].pk).state == "superseded"
+    assert outcomes(BulkRun.objects.latest("pk"))["Stranger"] == "unchanged"
+    assert Event.objects.filter(name=Name.SESSION_ENDED).count() == 2
+
+
+def test_a_login_link_for_one_waits_behind_no_thousand(act, staff, bob):
+    words = {"action": "login", "terms": "1", "sure": "1", "section": "home", "ids": [bob.pk]}
+    staff.post(NEW, words)
+    run = BulkRun.objects.get()
+    jobs.run(Job.objects.get(key=f"bulk_run:{run.pk}").pk)
+    staff.post(reverse("accounts:link_create", args=[bob.pk]), {"section": "home"})
+    events.dispatch()
+    many, one = Message.objects.order_by("pk")
+    assert many.priority > one.priority
+
+
+WAYS = {
+    "login": {"section": "home"},
+    "invite": {},
+    "reset": {},
+    "temporary_password": {},
+    "help": {},
+    "resend": {},
+    "revoke_links": {},
+    "end_sessions": {},
+}
+
+
+@pytest.mark.parametrize("action", WAYS)
+def test_a_batch_of_ways_takes_as_many_statements_as_one(alice, school, action):
+    offer, counts = make.offer("Base"), []
+    for many in (1, 40):
+        contacts = [make.student() for _ in range(many)]
+        for contact in contacts:
+            make.grant(contact=contact, offer=offer)
+            make.link(contact.user)
+        ids = [contact.pk for contact in contacts]
+        chosen = Contact.objects.filter(pk__in=ids)
+        with context.acting(cause=f"test:{many}", user=alice), transaction.atomic():
+            run = BulkRun.objects.start(action=action, terms=WAYS[action], contacts=chosen)
+            with CaptureQueriesContext(connection) as statements:
+                results = ACTIONS[action].run(ids, WAYS[action], run)
+        assert {result.outcome for result in results.values()} == {"changed"}
+        assert len(results) == many
+        counts.append(len(statements))
+    assert counts[0] == counts[1] < 20
 
 
 @pytest.mark.parametrize(

@@ -316,9 +316,7 @@ def test_consents_are_kept_with_their_day(alice, bob, login):
 
 def test_staff_mail_a_link_to_choose_a_new_password(alice, bob, login, committed, last_mail):
     with committed():
-        login(alice).post(
-            reverse("accounts:link_send", args=[bob.pk]), {"section": "home", "purpose": "reset"}
-        )
+        login(alice).post(reverse("accounts:contact_way", args=[bob.pk, "reset"]))
     assert bob.user.links.get().purpose == "reset"
     assert last_mail().to == ["bob@example.com"]
 

@@ -12,6 +12,7 @@ from django.core.validators import validate_email
 from accounts.models import Role, User
 from accounts.models.contact import normalize_email
 from accounts.models.link import Link, Purpose
+from accounts.models.user import LastOwner
 from portal.commands import PortalCommand, refuse
 
 
@@ -34,7 +35,10 @@ class Command(PortalCommand):
                 validate_password(password, User(email=email))
         except ValidationError as error:
             raise refuse(" ".join(error.messages)) from error
-        user = User.objects.appoint(email=email, role=Role(role), password=password)
+        try:
+            user = User.objects.appoint(email=email, role=Role(role), password=password)
+        except LastOwner as error:
+            raise refuse(f"{email} is the last owner: make somebody else one first.") from error
         self.stdout.write(f"{user.email} is {Role(role).label.lower()} now.")
         if not user.has_usable_password():
             link = Link.objects.request(user=user, purpose=Purpose.RESET, delivery="copy")

@@ -1,7 +1,7 @@
 // <lesson-player action="…/progress/" position="83"><video controls …></video></lesson-player>
 // Goes on where the student stopped, and reports what is played: every ten seconds, at each pause and on
-// leaving. An answer that says "done" replaces the parts of the page it brings. Without JavaScript it is a
-// plain player.
+// leaving. An answer that says "done" replaces the parts of the page it brings. With no `action` nothing is
+// reported: staff look through a student's eyes. Without JavaScript it is a plain player.
 const EVERY = 10_000 // milliseconds
 const MOST = 120 // seconds of playing in one report, as many as the server takes
 const EDGE = 5 // so near the beginning or the end nobody stopped in the middle
@@ -95,7 +95,7 @@ customElements.define("lesson-player", class extends HTMLElement {
 
   async #send() {
     const { currentTime, duration } = this.#media
-    if (!Number.isFinite(duration)) return
+    if (!Number.isFinite(duration) || !this.hasAttribute("action")) return
     if (!this.#parts.length && (currentTime === this.#position || !this.#reportedAt)) return
     const played = this.#take()
     this.#position = currentTime

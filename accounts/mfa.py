@@ -1,0 +1,145 @@
+"""Second factors, by allauth: what of them is ours. Keys lie sealed, guesses are counted, everybody is told by our mails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.core import context as allauth
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base import forms as base
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import (
+    authentication_failed,
+    authenticator_added,
+    authenticator_removed,
+    authenticator_reset,
+)
+from allauth.mfa.totp import forms as totp
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
+from allauth.mfa.webauthn import forms as webauthn
+from django import forms
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+from django.dispatch import Signal, receiver
+from django.utils.translation import gettext_lazy as _
+
+from accounts import browsers
+from accounts.models import User
+from portal.events import Name, record
+from portal.limits import SECOND_FACTORS
+from portal.models import School
+from portal.sealing import Unreadable, seal, unseal
+
+PURPOSE = "second factor"
+# What each is called, in the log and in mails.
+KINDS = {
+    Authenticator.Type.TOTP.value: _("Authenticator app"),
+    Authenticator.Type.WEBAUTHN.value: _("Passkey"),
+    Authenticator.Type.RECOVERY_CODES.value: _("Recovery codes"),
+}
+
+
+class Adapter(DefaultMFAAdapter):
+    """allauth's second factors under the school's name, sealed in the database."""
+
+    def encrypt(self, text: str) -> str:
+        return seal(text, purpose=PURPOSE)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return unseal(encrypted_text, purpose=PURPOSE)
+
+    def get_totp_issuer(self) -> str:
+        return School.current().name
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """The host a passkey belongs to, under the name that browsers show."""
+        return super().get_public_key_credential_rp_entity() | {"name": School.current().name}
+
+    def generate_authenticator_name(self, user: AbstractBaseUser, type: str) -> str:  # noqa: A002 -- allauth's word
+        """The browser it is made in, which they may change."""
+        return browsers.say(allauth.request.headers.get("User-Agent", ""))
+
+
+class _Counted(forms.Form):
+    """Guessing a code is limited, however many guess at once."""
+
+    user: User
+
+    def clean_code(self) -> str:
+        """Raises TooMany after a handful of wrong codes. A right one starts the count anew."""
+        SECOND_FACTORS.spend(str(self.user.pk))
+        code: str = super().clean_code()  # type: ignore[misc]
+        SECOND_FACTORS.forget(str(self.user.pk))
+        return code
+
+
+class AuthenticateForm(_Counted, base.AuthenticateForm):
+    """A code, after the password."""
+
+
+class ReauthenticateForm(_Counted, base.ReauthenticateForm):
+    """A code, before something dangerous."""
+
+
+class ActivateForm(_Counted, totp.ActivateTOTPForm):
+    """The first code of an authenticator app. Until it is given, its key waits in the session: sealed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        try:
+            self.secret = unseal(self.secret, purpose=PURPOSE)
+        except Unreadable:  # drawn just now
+            allauth.request.session[SECRET_SESSION_KEY] = seal(self.secret, purpose=PURPOSE)
+
+
+class PasskeyForm(webauthn.AddWebAuthnForm):
+    """A new passkey. Unless they say otherwise it is one that needs no password beside it."""
+
+    passwordless = forms.BooleanField(
+        label=_("Log in with it alone, without the password"),
+        required=False,
+        initial=True,
+        help_text=_("The device then asks for your finger, your face or its PIN."),
+    )
+
+
+class LoginForm(webauthn.LoginWebAuthnForm):
+    """A passkey instead of address and password."""
+
+    def clean_credential(self) -> Authenticator:
+        """Of somebody who may come in: to everybody else it is simply not right, as a password is not."""
+        authenticator: Authenticator = super().clean_credential()
+        if authenticator.user.is_blocked:
+            raise Adapter().validation_error("incorrect_code")
+        return authenticator
+
+
+CHANGES = {
+    authenticator_added: "added",
+    authenticator_removed: "removed",
+    authenticator_reset: "renewed",
+}
+
+
+@receiver([*CHANGES])
+@transaction.atomic
+def note_change(signal: Signal, user: User, authenticator: Authenticator, **_told: Any) -> None:
+    """Record `second_factor.changed`, of which they are told. Recovery codes come and go with what they stand in for."""
+    what = CHANGES[signal]
+    if authenticator.type == Authenticator.Type.RECOVERY_CODES and what != "renewed":
+        return
+    record(
+        Name.SECOND_FACTOR_CHANGED,
+        contact=user.contact,
+        user=user.pk,
+        what=what,
+        kind=str(authenticator.type),
+    )
+
+
+@receiver(authentication_failed)
+@transaction.atomic
+def note_failure(user: User, *, reauthentication: bool = False, **_told: Any) -> None:
+    """Record `login.failed` where the password was right and the code after it was not."""
+    if not reauthentication:
+        record(Name.LOGIN_FAILED, contact=user.contact, user=user.pk, way="second_factor")
