@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -78,8 +79,9 @@ def _do(job: Job, run: BulkRun) -> bool:
     if not ids:
         BulkRun.objects.filter(pk=run.pk).update(finished_at=now())
         return False
-    _write(run, ids, action.run(ids, run.terms, run))
-    BulkRun.objects.filter(pk=run.pk).update(done=F("done") + len(ids))
+    became = _write(run, ids, action.run(ids, run.terms, run))
+    more = {outcome: F(outcome) + number for outcome, number in became.items()}
+    BulkRun.objects.filter(pk=run.pk).update(done=F("done") + len(ids), **more)
     job.advance(cursor=ids[-1])
     return True
 
@@ -89,7 +91,8 @@ def _hold(job: Job) -> None:
     job.cursor = Job.objects.select_for_update(no_key=True).get(pk=job.pk).cursor
 
 
-def _write(run: BulkRun, ids: list[int], results: Results) -> None:
+def _write(run: BulkRun, ids: list[int], results: Results) -> Counter[str]:
+    """Write down what became of these contacts; returns how many had which outcome."""
     found = [results.get(pk, UNCHANGED) for pk in ids]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -105,6 +108,7 @@ def _write(run: BulkRun, ids: list[int], results: Results) -> None:
                 run.pk,
             ],
         )
+    return Counter(result.outcome.value for result in found)
 
 
 @transaction.atomic

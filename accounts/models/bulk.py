@@ -6,7 +6,6 @@ import hashlib
 from typing import Any
 
 from django.db import connection, models, transaction
-from django.db.models import Count
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
@@ -84,6 +83,10 @@ class BulkRun(models.Model):
     total = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)  # of `total`, or of what is being undone
     undone = models.PositiveIntegerField(default=0)  # contacts for whom undoing put something back
+    # How many contacts had which outcome so far: its page asks no row for it.
+    changed = models.PositiveIntegerField(default=0, db_default=0)
+    unchanged = models.PositiveIntegerField(default=0, db_default=0)
+    refused = models.PositiveIntegerField(default=0, db_default=0)
 
     objects = BulkRunManager()
 
@@ -124,8 +127,7 @@ class BulkRun(models.Model):
 
     def counts(self) -> dict[str, int]:
         """How many contacts had which outcome so far."""
-        rows = self.rows.exclude(outcome="").values_list("outcome")
-        return dict(rows.annotate(number=Count("pk")))
+        return {outcome.value: getattr(self, outcome.value) for outcome in Outcome}
 
 
 class BulkRow(models.Model):

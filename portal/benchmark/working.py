@@ -74,5 +74,7 @@ def work(staff: User) -> None:
     batch.counts = {outcome: batch.rows.filter(outcome=outcome).count() for outcome in outcomes}
     batch.total = batch.done = sum(batch.counts.values())
     batch.save(update_fields=["counts", "total", "done"])
-    run.total = run.done = run.rows.exclude(outcome=Outcome.UNCHANGED).count()
-    run.save(update_fields=["total", "done"])
+    run.changed = run.rows.filter(outcome=Outcome.CHANGED).count()
+    run.refused = run.rows.filter(outcome=Outcome.REFUSED).count()
+    run.total = run.done = run.changed + run.refused
+    run.save(update_fields=["total", "done", "changed", "refused"])

@@ -69,7 +69,8 @@ def pages(stage: Stage) -> dict[str, str]:
         ]
         runs[1].rows.update(outcome="changed")
         runs[1].rows.filter(contact=dana).update(outcome="refused", reason="It has no end.")
-        BulkRun.objects.filter(pk=runs[1].pk).update(done=10, finished_at=now())
+        told = {"done": 10, "changed": 9, "refused": 1}
+        BulkRun.objects.filter(pk=runs[1].pk).update(finished_at=now(), **told)
     imports = _imports(base, dana)
 
     def at(name: str, *args: object, query: str = "") -> str:
