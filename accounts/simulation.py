@@ -18,6 +18,7 @@ from django.contrib.messages.storage.base import BaseStorage
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render, resolve_url
+from django.utils.encoding import escape_uri_path
 from django.utils.functional import Promise
 from django.utils.timezone import now
 from django.utils.translation import get_language, gettext_lazy
@@ -262,12 +263,13 @@ class SimulationMiddleware:
     def _record(self, request: PortalRequest, row: Simulation, response: HttpResponseBase) -> None:
         """The request for the audit; its number is the cause of the event."""
         name = Name.SIMULATION_REFUSED if request.is_refused else Name.SIMULATION_VIEWED
+        path = escape_uri_path(request.path)  # a NUL could not be stored
         with transaction.atomic():
             record(
                 name,
                 contact=row.contact_id,
                 simulation=row.pk,
                 method=request.method,
-                path=scrub(request.path)[:500],
+                path=scrub(path)[:500],
                 status=response.status_code,
             )

@@ -84,7 +84,7 @@ def client_address(request: HttpRequest) -> str | None:
             claimed = hops[-settings.TRUSTED_PROXIES].strip()
     for text in (claimed, claimed.rpartition(":")[0].strip("[]")):  # some gateways add a port
         with contextlib.suppress(ValueError):
-            return str(ipaddress.ip_address(text))
+            return str(ipaddress.ip_address(text.partition("%")[0]))  # %eth0: of no use elsewhere
     return None
 
 

@@ -37,34 +37,10 @@ def wait(seconds: int) -> None:
         Tally.objects.filter(pk=row.pk).update(began_at=row.began_at - timedelta(seconds=seconds))
 
 
-def test_five_wrong_passwords_and_the_right_one_has_to_wait_five_minutes(client, bob):
-    assert statuses(5, "bob@example.com") == [200] * 5
-    answer = enter(client, "bob@example.com")
-    assert answer.status_code == 429
-    assert not is_in(client)
-    assert 240 < int(answer["Retry-After"]) <= 300
-    assert "Try again in 5 minutes" in answer.content.decode()
-    wait(240)
-    assert enter(client, "bob@example.com").status_code == 429, (
-        "asking in vain is no reason to wait longer"
-    )
-    wait(61)
-    assert enter(client, "bob@example.com")["Location"] == "/"
-
-
-def test_an_unknown_address_is_refused_at_the_same_try(db):
-    assert statuses(6, "nobody@example.com") == [200] * 5 + [429]
-
-
 @pytest.mark.parametrize("spelled", ["BOB@example.com", " bob@example.com", "ｂｏｂ@example.com"])
 def test_another_spelling_is_the_same_account(bob, spelled):
     assert statuses(5, "bob@example.com") == [200] * 5
     assert enter(Client(), spelled).status_code == 429
-
-
-def test_ten_a_minute_from_one_place_whoever_it_is_about(db):
-    names = [f"person{n}@example.com" for n in range(12)]
-    assert [enter(Client(), name, "wrong").status_code for name in names] == [200] * 10 + [429] * 2
 
 
 def test_right_passwords_are_not_counted_for_the_place(bob):
@@ -79,18 +55,6 @@ def test_a_right_password_starts_the_account_over(client, bob):
         assert statuses(3, "bob@example.com") == [200] * 3
         wait(61)
         assert enter(Client(), "bob@example.com")["Location"] == "/"
-
-
-@pytest.mark.parametrize("proxies", [0, 1])
-def test_what_a_client_claims_about_where_it_is_changes_nothing(db, settings, proxies):
-    settings.TRUSTED_PROXIES = proxies
-    answers = [
-        enter(
-            Client(), f"p{n}@example.com", "wrong", X_Forwarded_For=f"10.0.0.{n}, 192.0.2.1"
-        ).status_code
-        for n in range(11)
-    ]
-    assert answers == [200] * 10 + [429]
 
 
 def test_two_places_behind_our_proxy_are_two(db, settings):
@@ -111,15 +75,6 @@ def test_a_household_is_one_place_however_many_addresses_it_has(db, settings):
         for n, place in enumerate(places)
     ]
     assert answers == [200] * 10 + [429, 200]
-
-
-def test_nobody_who_fails_in_her_name_keeps_the_owner_out(alice, bob):
-    hers = Client()
-    enter(hers, "alice@example.com")
-    enter(hers, "bob@example.com")  # refused: she is logged in as herself
-    hers.post("/account/logout/")
-    assert statuses(6, "alice@example.com") == [200] * 5 + [429]
-    assert enter(hers, "alice@example.com")["Location"] == "/dashboard/"
 
 
 def test_a_browser_knows_several_accounts(alice, bob):

@@ -8,10 +8,7 @@ from urllib.parse import urlencode
 
 import make
 import pytest
-from allauth.mfa.totp.internal.auth import (
-    TOTP,
-    generate_totp_secret,
-)
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -19,7 +16,7 @@ from django.urls import reverse
 from django.utils.encoding import iri_to_uri
 from django.utils.timezone import now
 
-from accounts.models import Link, Session
+from accounts.models import Link, Session, Simulation
 from accounts.models.link import Purpose, Section, digest
 from portal.models import Event
 
@@ -169,6 +166,16 @@ def test_a_mailed_link_may_be_used_where_staff_are_logged_in(login, bob, alice):
     assert "a•••@example.com" in browser.get(path(link)).content.decode()
     assert browser.post(path(link))["Location"] == "/"
     assert browser.get("/dashboard/").status_code == 403
+
+
+def test_whoever_leaves_by_a_link_simulates_nobody_any_more(login, bob, charlie, alice):
+    browser = login(alice)
+    reason = {"reason": "Sees no second lesson"}
+    browser.post(reverse("accounts:simulation_start", args=[charlie.pk]), reason)
+    link = Link.objects.request(user=bob.user, purpose=Purpose.LOGIN, delivery="mail")
+    browser.post(path(link))
+    assert browser.get("/profile/").wsgi_request.user == bob.user
+    assert Simulation.objects.get().ended_at
 
 
 @pytest.mark.parametrize(

@@ -70,16 +70,6 @@ def test_sessions_and_links_of_before_are_worth_nothing(bob, login, committed):
     assert link.state == "superseded"
 
 
-@pytest.mark.parametrize("path", ["/", "/courses/", "/profile/security/", "/profile/data/"])
-def test_the_first_login_leads_to_choosing_ones_own_and_nowhere_else(bob, owed, path):
-    browser = enter(bob, owed)
-    for answer in (browser.get(path), browser.post(path)):
-        assert answer.status_code == 302
-        assert answer.headers["Location"].partition("?")[0] == CHANGE
-    fragment = browser.get(path, headers={"HX-Request": "true"})
-    assert fragment.headers["HX-Redirect"] == CHANGE
-
-
 def test_files_are_shut_as_well(bob, owed):
     picture = make.cover(width=10, height=10)
     Contact.objects.filter(pk=bob.pk).update(picture=picture)
@@ -124,16 +114,6 @@ def test_logging_out_is_always_possible(bob, owed):
     assert "Log out" in browser.get(CHANGE).content.decode()
     browser.post("/account/logout/")
     assert not is_in(browser)
-
-
-def test_after_its_time_it_is_as_wrong_as_any_other(bob, owed):
-    User.objects.filter(contact=bob).update(temporary_until=now() - timedelta(seconds=1))
-    late, wrong = (
-        Client().post(LOGIN, {"login": bob.email, "password": password})
-        for password in (owed, "nope")
-    )
-    assert late.status_code == wrong.status_code == 200
-    assert late.context["form"].errors == wrong.context["form"].errors
 
 
 def test_the_login_says_the_same_to_everybody_who_may_not_come_in(bob, charlie, owed):
@@ -224,25 +204,6 @@ def test_asking_for_thousands_hashes_nothing(db, monkeypatch):
 
 
 # What is kept of it
-
-
-def test_it_is_in_no_table(bob, owed):
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(
-                f'SELECT count(*) FROM "{table}" AS t WHERE t::text LIKE %s', [f"%{owed}%"]
-            )
-            assert cursor.fetchone() == (0,), table
-    message = Message.objects.get(kind="temporary_password")
-    assert "[hidden]" in message.body
-    assert "bob@example.com" in message.body
-
-
-def test_staff_read_hidden_where_it_stood(alice, bob, owed, login):
-    message = Message.objects.get(kind="temporary_password")
-    page = login(alice).get(reverse("notifications:message_detail", args=[message.pk]))
-    assert "[hidden]" in page.content.decode()
-    assert owed not in page.content.decode()
 
 
 def test_the_log_says_that_it_was_temporary_and_not_what(alice, bob, owed, login):

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts.models import Contact, Role, Session, Simulation, User
+from accounts.models import Contact, Role, Simulation, User
 from accounts.models.simulation import End
 from accounts.simulation import KEY, end_overdue
 from portal.clock import Clock
@@ -98,69 +98,8 @@ def test_who_has_the_permission_may(login, bob, role):
     assert Simulation.objects.live().count() == 1
 
 
-def test_without_the_permission_nothing_starts_and_it_is_written_down(login, bob):
-    moderator, support = make.staff(Role.MODERATOR), make.staff(Role.SUPPORT)
-    support.withheld = ["simulate"]
-    support.save(update_fields=["withheld"])
-    for actor in (moderator, support):
-        assert "Simulate session" not in login(actor).get(contact_url(bob)).content.decode()
-        assert begin(login(actor), bob).status_code == 403
-    assert [(event.actor, event.data) for event in of(Name.SIMULATION_REFUSED)] == [
-        (moderator, {"why": "permission"}),
-        (support, {"why": "permission"}),
-    ]
-    assert not Simulation.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("spoil", "why"),
-    [
-        (staffed, "staff"),
-        (lambda contact: User.objects.filter(contact=contact).update(role=Role.OWNER), "staff"),
-        (lambda contact: contact.block(reason="x"), "blocked"),
-        (lambda contact: Contact.objects.filter(pk=contact.pk).archive(), "archived"),
-        (lambda contact: User.objects.filter(contact=contact).update(is_active=False), "inactive"),
-    ],
-)
-def test_only_a_plain_student_can_be_simulated(browser, bob, spoil, why):
-    spoil(bob)
-    answer = begin(browser, bob)
-    assert answer.status_code == 403
-    assert not Simulation.objects.exists()
-    [refused] = of(Name.SIMULATION_REFUSED)
-    assert (refused.contact, refused.data) == (bob, {"why": why})
-
-
-def test_nobody_simulates_themselves(browser, alice):
-    own = make.contact("Alice", email="own@example.com")
-    User.objects.filter(pk=alice.pk).update(contact=own)
-    assert begin(browser, own).status_code == 403
-    assert of(Name.SIMULATION_REFUSED)[0].data == {"why": "self"}
-
-
-def test_students_and_strangers_cannot_start(login, client, bob, charlie):
-    assert begin(login(charlie), bob).status_code == 403
-    assert begin(client, bob)["Location"].startswith("/account/login/")
-    assert not Simulation.objects.exists()
-
-
 def test_a_contact_who_does_not_exist_is_not_found(browser, bob):
     assert browser.post("/dashboard/contacts/999999/simulate/", {}).status_code == 404
-
-
-@pytest.mark.parametrize("reason", ["", "because", "   short   "])
-def test_a_reason_of_ten_characters_is_required(browser, bob, reason):
-    answer = browser.post(start_url(bob), {"reason": reason})
-    assert answer.status_code == 200
-    assert "of 10 characters or more" in answer.content.decode()
-    assert not Simulation.objects.exists()
-
-
-def test_without_the_token_of_the_form_nothing_starts(alice, bob):
-    browser = Client(enforce_csrf_checks=True)
-    browser.force_login(alice)
-    assert begin(browser, bob).status_code == 403
-    assert not Simulation.objects.exists()
 
 
 def test_a_login_of_an_hour_ago_is_proved_first(browser, bob):
@@ -170,15 +109,6 @@ def test_a_login_of_an_hour_ago_is_proved_first(browser, bob):
             "/account/reauthenticate/?next=%2Fdashboard%2Fcontacts"
         )
     assert not Simulation.objects.exists()
-
-
-def test_one_at_a_time(browser, looking, bob, charlie):
-    answer = begin(browser, charlie)
-    assert answer.status_code == 409
-    text = answer.content.decode()
-    assert "End the current session first" in text
-    assert f'action="{reverse("accounts:simulation_end")}"' in text
-    assert Simulation.objects.count() == 1
 
 
 def test_from_another_browser_it_is_ended_too(browser, looking, login, alice, bob, charlie):
@@ -236,28 +166,6 @@ def test_a_contact_with_no_login_gets_none_by_it(browser, school):
 # Their own session
 
 
-def test_the_session_of_the_staff_stays_as_it_was(browser, alice, bob):
-    before, key = dict(browser.session), browser.session.session_key
-    row = Session.objects.get(pk=key)
-    begin(browser, bob)
-    browser.get("/")
-    assert browser.session.session_key == key
-    assert {k: v for k, v in browser.session.items() if k != KEY} == before
-    after = Session.objects.get(pk=key)
-    assert (after.user_id, after.created_at, after.seen_at) == (
-        alice.pk,
-        row.created_at,
-        row.seen_at,
-    )
-    last_login = alice.last_login
-    alice.refresh_from_db()
-    assert alice.last_login == last_login
-    bob.user.refresh_from_db()
-    assert bob.user.last_login is None
-    browser.post(reverse("accounts:simulation_end"))
-    assert dict(browser.session) == before
-
-
 def test_the_dashboard_and_its_files_are_their_own(browser, looking, alice, bob):
     page = browser.get("/dashboard/")
     text = page.content.decode()
@@ -302,28 +210,6 @@ def test_ending_takes_a_post(browser, looking):
     assert Simulation.objects.live().exists()
 
 
-def test_after_half_an_hour_it_is_over(browser, looking, bob):
-    with time_machine.travel(looking.expires_at - timedelta(seconds=5), tick=False):
-        assert browser.get("/").status_code == 200
-    with time_machine.travel(looking.expires_at + timedelta(seconds=1)):
-        answer = browser.get("/", follow=True)
-        assert answer.redirect_chain == [(contact_url(bob), 302)]
-        assert "its time was up" in answer.content.decode()
-        assert browser.get("/")["Location"] == "/dashboard/"
-    looking.refresh_from_db()
-    assert looking.end == End.EXPIRED
-    assert of(Name.SIMULATION_ENDED)[0].data["end"] == "expired"
-
-
-def test_looking_on_makes_it_no_longer(browser, looking):
-    with time_machine.travel(now() + timedelta(minutes=20)):
-        browser.get("/")
-    expires_at = looking.expires_at
-    looking.refresh_from_db()
-    assert looking.expires_at == expires_at
-    assert looking.expires_at - looking.started_at == timedelta(minutes=30)
-
-
 def test_a_fragment_leads_the_whole_page_away_when_it_is_over(browser, looking, bob):
     Simulation.objects.update(expires_at=now())
     answer = browser.get("/courses/", headers={"HX-Request": "true"})
@@ -348,43 +234,6 @@ def withhold(alice: User) -> None:
 
 def deactivate(alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(is_active=False)
-
-
-def change_password(alice: User) -> None:
-    alice.change_password("another long password")
-
-
-def log_out_everywhere(alice: User) -> None:
-    alice.end_access()
-
-
-@pytest.mark.parametrize(
-    "spoil", [demote, withhold, deactivate, change_password, log_out_everywhere]
-)
-def test_who_may_not_any_more_is_out_with_the_next_request(browser, looking, alice, spoil):
-    spoil(alice)
-    answer = browser.get("/courses/")
-    assert answer.status_code == 302
-    assert answer["Location"].startswith("/account/login/")
-    looking.refresh_from_db()
-    assert looking.end == End.ACTOR_INVALID
-    assert [event.data["end"] for event in of(Name.SIMULATION_ENDED)] == ["actor_invalid"]
-    assert "Bob" not in browser.get("/", follow=True).content.decode()
-
-
-def test_a_session_with_another_number_is_over(browser, looking, alice):
-    """A password changed in this very browser keeps the session, but not the simulation."""
-    Simulation.objects.update(auth_epoch=alice.auth_epoch + 1)
-    assert browser.get("/")["Location"] == "/account/login/"
-    looking.refresh_from_db()
-    assert looking.end == End.ACTOR_INVALID
-
-
-def test_logging_out_ends_it(browser, looking):
-    browser.post("/account/logout/")
-    looking.refresh_from_db()
-    assert looking.end == End.ACTOR_INVALID
-    assert browser.get("/")["Location"].startswith("/account/login/")
 
 
 @pytest.mark.parametrize(

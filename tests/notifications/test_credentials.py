@@ -110,22 +110,6 @@ def test_it_works_for_so_many_hours(mode, hours, committed, mailoutbox):
     assert not is_in(enter("ana@x.com", password_in(mailoutbox[0])))
 
 
-@pytest.mark.parametrize("credentials", ["link", "provisional", "default"])
-def test_who_has_a_password_or_was_in_never_gets_one(mode, credentials, bob, committed, mailoutbox):
-    mode(credentials)
-    ana = make.contact(email="ana@x.com")
-    User.objects.for_contact(ana)
-    Contact.objects.filter(pk=ana.pk).update(joined_at=now())
-    for person in (bob, ana):
-        with committed():
-            give(person)
-    assert len(mailoutbox) == 2
-    for mail in mailoutbox:
-        assert not TEMPORARY.findall(mail.body)
-        assert len(LINK.findall(mail.body)) == 1, "to log in"
-    assert is_in(enter(bob.email, make.PASSWORD))
-
-
 @pytest.mark.parametrize("credentials", ["provisional", "default"])
 def test_a_second_offer_brings_no_second_password(mode, credentials, committed, mailoutbox):
     mode(credentials)

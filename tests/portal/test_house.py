@@ -200,6 +200,7 @@ def test_what_somebody_types_into_the_address_bar_breaks_nothing(alice, bob, log
         ("10.9.8.7, 192.0.2.7", "192.0.2.7"),
         ("192.0.2.7:5678", "192.0.2.7"),
         ("[2001:db8::1]:443", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
         ("unknown", None),
     ],
 )
