@@ -35,12 +35,14 @@ def count_to(address: str) -> None:
     limits.LINKS_AN_HOUR.spend(address)
 
 
-def ask(purpose: Purpose, *, email: str, browser: str = "") -> None:
+def ask(purpose: Purpose, *, email: str, browser: str = "", device: str = "") -> None:
     """Let whoever has the address `email` be mailed a link soon. Raises TooMany.
 
-    `browser` is a digest of the cookie of who asks for a login: there its code may be typed.
+    `browser` is a digest of the cookie of who asks for a login: there its code may be typed. A `device`
+    in which this account was logged in before is counted by itself, as for passwords: whoever asks
+    elsewhere in somebody's name does not use up what they may ask for.
     """
-    count(email)
+    count(f"{email} {device}" if device else email)
     _queue(purpose=purpose.value, email=email, browser=browser)
 
 

@@ -19,6 +19,7 @@ ASKED = f"{_PREFIX}asked"
 DEVICE = f"{_PREFIX}device"
 YEAR = 365 * 24 * 3600
 KNOWN = 20  # accounts one browser remembers
+LONGEST = 3000  # letters of an address; of a cookie browsers keep 4096
 
 
 def _set(response: HttpResponse, name: str, value: str, *, seconds: int) -> None:
@@ -30,9 +31,11 @@ def _set(response: HttpResponse, name: str, value: str, *, seconds: int) -> None
 def note_asking(response: HttpResponse, *, page: str) -> str:
     """Give the browser that asks for a mail a cookie to be known by; returns its digest, for the link.
 
-    The cookie remembers the `page` of the portal its holder was on the way to.
+    The cookie remembers the `page` of the portal its holder was on the way to, unless browsers would
+    throw a cookie of that length away.
     """
-    value = f"{secrets.token_urlsafe(24)}.{quote(page, safe='')}"
+    way = quote(page, safe="")
+    value = f"{secrets.token_urlsafe(24)}.{way if len(way) <= LONGEST else ''}"
     _set(response, ASKED, value, seconds=settings.SELF_SERVICE_LINK_SECONDS)
     return digest(value)
 

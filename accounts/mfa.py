@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from allauth.core import context as allauth
@@ -17,6 +18,7 @@ from allauth.mfa.signals import (
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from allauth.mfa.webauthn import forms as webauthn
+from allauth.mfa.webauthn.internal import auth
 from django import forms
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
@@ -103,15 +105,35 @@ class PasskeyForm(webauthn.AddWebAuthnForm):
     )
 
 
+# What made-up JSON does to those who read it.
+_UNREADABLE = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
+
+
 class LoginForm(webauthn.LoginWebAuthnForm):
     """A passkey instead of address and password."""
 
+    # JSON of a browser, or of whoever likes: read below.
+    credential = forms.CharField(widget=forms.HiddenInput)  # type: ignore[assignment]
+
     def clean_credential(self) -> Authenticator:
-        """Of somebody who may come in: to everybody else it is simply not right, as a password is not."""
-        authenticator: Authenticator = super().clean_credential()
-        if authenticator.user.is_blocked:
-            raise Adapter().validation_error("incorrect_code")
+        """Of somebody who may come in, and whom their device knew; everything else is simply not right.
+
+        That it knew them, by finger, face or PIN, allauth asks of its own challenge for this page alone. The
+        one it sets after a password does not ask, and would do: a key that was found would need no password.
+        """
+        try:
+            answer = json.loads(self.cleaned_data["credential"])
+            self.cleaned_data["credential"] = answer
+            authenticator: Authenticator = super().clean_credential()
+            device = auth.parse_authentication_response(answer).response.authenticator_data
+        except (forms.ValidationError, *_UNREADABLE):
+            raise self._refusal() from None
+        if authenticator.user.is_blocked or not device.is_user_verified():
+            raise self._refusal()
         return authenticator
+
+    def _refusal(self) -> forms.ValidationError:
+        return forms.ValidationError(_("This passkey opens nothing here. Log in another way."))
 
 
 CHANGES = {

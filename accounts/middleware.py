@@ -21,13 +21,14 @@ from portal.limits import TooMany
 from portal.models import School
 
 
-def localize(request: HttpRequest) -> None:
+def localize(request: HttpRequest, *, reader: User | None = None) -> None:
     """Speak the reader's language (or else the school's) and tell the school's time.
 
-    To a student, outside the dashboard, times of day are told in the zone of their own choice.
+    The reader is who is logged in, unless the caller knows better. To a student, outside the
+    dashboard, times of day are told in the zone of their own choice.
     """
     school = cast(PortalRequest, request).school
-    user = getattr(request, "user", None)
+    user = reader or getattr(request, "user", None)
     contact = user.contact if isinstance(user, User) else None
     own = (user.language or (contact and contact.language)) if isinstance(user, User) else ""
     translation.activate(own or school.language)

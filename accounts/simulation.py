@@ -60,7 +60,7 @@ PROOFS = {"mfa_authenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn
 PARTS = {"image", "video", "audio", "track"}
 
 REFUSALS = {
-    "permission": gettext_lazy("Your role does not include simulating students."),
+    "permission": gettext_lazy("You may not simulate sessions."),
     "self": gettext_lazy("That is you: open the portal itself."),
     "staff": gettext_lazy("This person is staff. Only students can be simulated."),
     "blocked": gettext_lazy("This contact is blocked, so the portal shows them nothing."),

@@ -12,14 +12,15 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.db import transaction
+from django.db import models, transaction
+from django.db.models import Exists, OuterRef
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.bulk import CHANGED, Action, Result, Results, register
 from accounts.forms.links import LinkTermsForm
-from accounts.models import BulkRun, Contact, Link, Role, User
+from accounts.models import BulkRun, Contact, Link, User
 from accounts.models.bulk import Outcome
 from accounts.models.contact import ContactQuerySet
 from accounts.models.link import Purpose, Section
@@ -35,15 +36,20 @@ def _refused(reason: str) -> Result:
     return Result(Outcome.REFUSED, reason)
 
 
+def tended_roles(actor: User | None) -> list[str]:
+    """The roles of those about whose way in `actor` may do something; students, who have none, among them."""
+    return ["", *(roles_from(actor.role) if actor and actor.may("manage_staff") else ())]
+
+
 def may_tend(actor: User | None, user: User) -> bool:
     """Whether `actor` may do something about the way in of `user`, who may be staff."""
-    if not user.is_staff:
-        return True
-    return (
-        actor is not None
-        and actor.may("manage_staff")
-        and Role(user.role) in roles_from(actor.role)
-    )
+    return user.role in tended_roles(actor)
+
+
+def to_mail(contacts: ContactQuerySet, *, roles: Collection[str] = ("",)) -> ContactQuerySet:
+    """Those of these contacts whom a mail about their way in goes to: of `roles`, and not blocked."""
+    others = User.objects.exclude(role="").exclude(role__in=roles).filter(contact=OuterRef("pk"))
+    return contacts.filter(~Exists(others), blocked_at=None)
 
 
 def lock(contact_ids: Collection[int]) -> None:
@@ -106,11 +112,29 @@ class Way(Action):
     permission = "manage_access"
     batch = 200
     told: ClassVar[StrOrPromise]  # what is said when it was done for one: %(email)s, %(name)s
+    idle: ClassVar[StrOrPromise] = ""  # why it would do nothing for a student who is not blocked
+    is_mail = True  # which whoever is blocked gets none of
 
     @property
     def is_plain(self) -> bool:
         """Whether there is nothing to be asked about before it is done."""
         return not self.form.base_fields
+
+    def reached(self, contacts: ContactQuerySet) -> int:
+        """For how many of these it would do something."""
+        return to_mail(contacts).count()
+
+    def idle_reason(self, contact: Contact) -> str:
+        """Why it would do nothing for this contact; blank if it would do something."""
+        if self.reached(Contact.objects.filter(pk=contact.pk)):
+            return ""
+        if contact.login and not may_tend(context.actor(), contact.login):
+            return _("A member of staff: not yours to do.")
+        if contact.is_blocked and self.is_mail:
+            return _("The contact is blocked.")
+        if contact.login and contact.login.is_staff and self.is_mail:
+            return _("Staff log in with their password.")
+        return str(self.idle)
 
     @abstractmethod
     def act(self, contact_ids: Sequence[int], terms: dict[str, Any], *, key: str) -> Results:
@@ -131,9 +155,13 @@ class Invite(Way):
     label = gettext_lazy("Invite to the portal")
     icon = "mail"
     told = gettext_lazy("An invitation is on its way to %(email)s.")
+    idle = gettext_lazy("Was in the portal before: send a login link instead.")
+
+    def reached(self, contacts: ContactQuerySet) -> int:
+        return super().reached(contacts.filter(joined_at=None))
 
     def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
-        new = contacts.filter(joined_at=None, blocked_at=None).count()
+        new = self.reached(contacts)
         text = ngettext(
             "Mails %(number)d person an invitation to join.",
             "Mails %(number)d people an invitation to join.",
@@ -156,7 +184,7 @@ class Invite(Way):
         )
         earlier.exclude(pk__in=[link.pk for link in links]).revoke()
         Contact.objects.invite([user.contact_id for user in users if user.contact_id])
-        joined = _refused(_("Was in the portal before: send a login mail instead."))
+        joined = _refused(str(self.idle))
         return results | dict.fromkeys(done(found), joined) | done(users)
 
 
@@ -165,13 +193,13 @@ class SendLogin(Way):
     """Mail each a link that logs them in."""
 
     key = "login"
-    label = gettext_lazy("Send login mail")
+    label = gettext_lazy("Send login link")
     icon = "mail"
     form = LinkTermsForm
     told = gettext_lazy("A login link is on its way to %(email)s.")
 
     def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
-        number = contacts.filter(blocked_at=None).count()
+        number = self.reached(contacts)
         text = ngettext(
             "Mails %(number)d person a link that logs them in.",
             "Mails %(number)d people a link that logs them in.",
@@ -194,8 +222,11 @@ class SendReset(Way):
     icon = "lock"
     told = gettext_lazy("A link to choose a new password is on its way to %(email)s.")
 
+    def reached(self, contacts: ContactQuerySet) -> int:
+        return to_mail(contacts, roles=tended_roles(context.actor())).count()
+
     def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
-        number = contacts.filter(blocked_at=None).count()
+        number = self.reached(contacts)
         text = ngettext(
             "Mails %(number)d person a link to choose a new password.",
             "Mails %(number)d people a link to choose a new password.",
@@ -229,7 +260,7 @@ class SetTemporaryPassword(Way):
     told = gettext_lazy("A temporary password is on its way to %(email)s.")
 
     def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
-        number = contacts.filter(blocked_at=None).count()
+        number = self.reached(contacts)
         text = ngettext(
             "Mails %(number)d person a temporary password. You do not see it.",
             "Mails %(number)d people a temporary password each. You do not see them.",
@@ -257,7 +288,7 @@ class SendHelp(Way):
     told = gettext_lazy("A mail that says how to get in is on its way to %(email)s.")
 
     def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
-        number = contacts.filter(blocked_at=None).count()
+        number = self.reached(contacts)
         text = ngettext(
             "Mails %(number)d person how to get in: the login page, and what to press there.",
             "Mails %(number)d people how to get in: the login page, and what to press there.",
@@ -283,10 +314,15 @@ class RevokeLinks(Way):
     icon = "x"
     is_dangerous = True
     told = gettext_lazy("The open links of %(name)s are worthless now.")
+    idle = gettext_lazy("No link of theirs is open.")
+    is_mail = False
+
+    def reached(self, contacts: ContactQuerySet) -> int:
+        """Links, not people."""
+        return Link.objects.usable().filter(user__in=_logins_tended(contacts)).count()
 
     def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
-        usable = Link.objects.usable().filter(user__contact__in=contacts.order_by())
-        number = usable.count()
+        number = self.reached(contacts)
         text = ngettext(
             "Ends %(number)d link that was not used yet.",
             "Ends %(number)d links that were not used yet.",
@@ -309,9 +345,14 @@ class EndSessions(Way):
     icon = "logout"
     is_dangerous = True
     told = gettext_lazy("%(name)s is logged out everywhere.")
+    idle = gettext_lazy("They have no login yet.")
+    is_mail = False
+
+    def reached(self, contacts: ContactQuerySet) -> int:
+        return _logins_tended(contacts).count()
 
     def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
-        theirs = User.objects.filter(contact__in=contacts.order_by())
+        theirs = _logins_tended(contacts)
         number = theirs.filter(sessions__expire_date__gt=now()).distinct().count()
         text = ngettext(
             "Logs %(number)d person out of every browser, from the next click on.",
@@ -328,6 +369,12 @@ class EndSessions(Way):
         users, results = _tended(contact_ids)
         User.objects.end_sessions(users)
         return results | done(users)
+
+
+def _logins_tended(contacts: ContactQuerySet) -> models.QuerySet[User]:
+    """The logins of these contacts whom the actor may tend."""
+    theirs = User.objects.filter(contact__in=contacts.order_by())
+    return theirs.filter(role__in=tended_roles(context.actor()))
 
 
 def _tended(contact_ids: Collection[int]) -> tuple[list[User], Results]:

@@ -220,7 +220,7 @@ def login(question: Question) -> Iterator[Reason]:
     """How they get in: no login yet, never used, or when it was used last."""
     contact, user = question.contact, question.contact.login
     if user is None:
-        code, text = "no_login", _("There is no login yet: the first grant or login mail makes it.")
+        code, text = "no_login", _("There is no login yet: the first grant or login link makes it.")
     elif contact.last_seen_at:
         code = "last_login"
         text = _("They were last in the portal on %(day)s.") % {"day": on(contact.last_seen_at)}
@@ -245,7 +245,7 @@ def _way_in(contact: Contact, user: User | None) -> tuple[str, Button | None]:
     if user is not None and user.is_staff:
         return _("They are staff, who log in with their password."), None
     button = Button(
-        _("Send a login mail"),
+        _("Send a login link"),
         reverse("accounts:link_create", args=[contact.pk]),
         "manage_access",
         "post",

@@ -12,7 +12,7 @@ from accounts.bulk import Result, Results, register
 from accounts.models import Contact
 from accounts.models.bulk import Outcome
 from accounts.models.contact import ContactQuerySet
-from accounts.ways import Way, done, logins
+from accounts.ways import Way, done, logins, to_mail
 from enrollments.models import Grant
 from portal.events import Name, record_many
 
@@ -25,10 +25,14 @@ class ResendAccess(Way):
     label = gettext_lazy("Resend access")
     icon = "refresh"
     told = gettext_lazy("The access mail is on its way to %(email)s once more.")
+    idle = gettext_lazy("Holds nothing now: invite them, or send a login link.")
+
+    def reached(self, contacts: ContactQuerySet) -> int:
+        holders = Grant.objects.live().filter(contact__in=to_mail(contacts).order_by())
+        return holders.values("contact").distinct().count()
 
     def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
-        holders = Grant.objects.live().filter(contact__in=contacts.order_by())
-        number = holders.filter(contact__blocked_at=None).values("contact").distinct().count()
+        number = self.reached(contacts)
         text = ngettext(
             "Mails %(number)d person what they hold, and a login link.",
             "Mails %(number)d people what they hold, and a login link.",
@@ -52,7 +56,5 @@ class ResendAccess(Way):
             Name.PORTAL_ACCESS_RESENT,
             [(user.contact_id, {"user": user.pk, "key": key}) for user in mailed],
         )
-        nothing = Result(
-            Outcome.REFUSED, _("Holds nothing now: invite them, or send a login mail.")
-        )
+        nothing = Result(Outcome.REFUSED, str(self.idle))
         return results | dict.fromkeys(done(users), nothing) | done(mailed)

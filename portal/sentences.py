@@ -208,6 +208,23 @@ def _changed_fields(model: type[models.Model]) -> Callable[[Data], Iterator[str]
     return facts
 
 
+def _settings(data: Data) -> Iterator[str]:
+    """The names of the settings that were changed, each with its new value where that is on record."""
+    for name in data["fields"]:
+        label = _field_label(School, name)
+        yield f"{label}: {_value(School, name, data[name])}" if name in data else label
+
+
+def _value(model: type[models.Model], name: str, value: Any) -> str:
+    """What a field holds, in words."""
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if value is None:
+        return "—"
+    field = cast("models.Field[Any, Any]", model._meta.get_field(name))
+    return str(dict(field.flatchoices).get(value, value))
+
+
 def _field_label(model: type[models.Model], name: str) -> str:
     if name == "archived_at":
         return _("brought back")
@@ -258,7 +275,7 @@ def _roles(data: Data) -> Iterator[str]:
     before, after = (
         str(Role(data[key]).label) if data.get(key) else _("none") for key in ("before", "after")
     )
-    yield f"{before} → {after}"
+    yield after if before == after else f"{before} → {after}"
     if data.get("withheld"):
         withheld = ", ".join(str(WORDS.get(name, name)) for name in data["withheld"])
         yield _("withheld: %s") % withheld
@@ -363,5 +380,5 @@ FACTS: dict[Name, Callable[[Data], Iterator[str]]] = {
     Name.SIMULATION_VIEWED: _simulation_request,
     Name.SIMULATION_REFUSED: _simulation_request,
     Name.QUIZ_SUBMITTED: _quiz_result,
-    Name.SETTINGS_CHANGED: _changed_fields(School),
+    Name.SETTINGS_CHANGED: _settings,
 }

@@ -49,8 +49,10 @@ class ContactForm(forms.ModelForm[Contact]):
             for consent in CONSENTS:
                 self.fields[consent].initial = getattr(self.instance, f"{consent}_at") is not None
             if self.instance.login and self.instance.login.is_staff:
-                self.fields["email"].disabled = True
+                self.fields["email"].disabled = self.fields["name"].disabled = True
                 self.fields["email"].help_text = _("Of staff, who log in with it.")
+                self.fields["name"].help_text = _("Of staff, who change it in their profile.")
+                self.fields["name"].required = False
             elif self.instance.login:
                 self.fields["email"].help_text = _(
                     "They log in with it. A new address logs them out and ends links sent to the old one."

@@ -6,9 +6,10 @@ from typing import Any
 
 from allauth.account import forms as allauth
 from django import forms
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts import asking, codes
+from accounts import asking, codes, cookies
 from accounts.models.contact import normalize_email
 from accounts.models.link import Purpose
 
@@ -38,9 +39,11 @@ class MailForm(forms.Form):
 
     login = AddressField()
 
-    def save(self, *, browser: str) -> None:
+    def save(self, request: HttpRequest, *, browser: str) -> None:
         """Have them mailed; the code is for `browser` alone. Raises TooMany."""
-        asking.ask(Purpose.LOGIN, email=self.cleaned_data["login"], browser=browser)
+        email = self.cleaned_data["login"]
+        device = cookies.device(request, email)
+        asking.ask(Purpose.LOGIN, email=email, browser=browser, device=device)
 
 
 class ResetForm(forms.Form):
@@ -48,9 +51,10 @@ class ResetForm(forms.Form):
 
     email = AddressField()
 
-    def save(self) -> None:
+    def save(self, request: HttpRequest) -> None:
         """Have a link mailed to choose another. Raises TooMany."""
-        asking.ask(Purpose.RESET, email=self.cleaned_data["email"])
+        email = self.cleaned_data["email"]
+        asking.ask(Purpose.RESET, email=email, device=cookies.device(request, email))
 
 
 class CodeForm(forms.Form):

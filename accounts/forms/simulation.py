@@ -15,7 +15,9 @@ class SimulationForm(forms.Form):
         label=_("Reason"),
         min_length=10,
         max_length=500,
-        help_text=_("What you want to find out, for the audit. The student does not read it."),
+        help_text=_(
+            "What you want to find out, in 10 characters or more, for the audit. The student does not read it."
+        ),
         error_messages={"required": TOO_SHORT, "min_length": TOO_SHORT},
         widget=forms.Textarea(attrs={"rows": 3}),
     )

@@ -196,7 +196,9 @@ class User(AbstractBaseUser):
         ]
 
     def __str__(self) -> str:
-        return (self.contact.name if self.contact else self.name) or self.email
+        # Staff are called what they call themselves, whatever a colleague writes into their contact.
+        own = self.name if self.is_staff else ""
+        return own or (self.contact.name if self.contact else self.name) or self.email
 
     @property
     def first_name(self) -> str:

@@ -90,8 +90,9 @@ def link_revoke(request: StaffRequest, pk: int) -> HttpResponse:
 
 @staff_required("manage_access")
 def contact_way(request: StaffRequest, pk: int, key: str) -> HttpResponse:
-    """Do one of accounts.ways for one contact; GET says what it would do."""
-    contact, way = get_object_or_404(Contact, pk=pk), ACTIONS.get(key)
+    """Do one of accounts.ways for one contact; GET says what it would do, or why nothing."""
+    contact = get_object_or_404(Contact.objects.select_related("user"), pk=pk)
+    way = ACTIONS.get(key)
     if not isinstance(way, Way) or not way.is_plain:
         raise Http404
     form = OnceForm(posted(request))
@@ -104,6 +105,7 @@ def contact_way(request: StaffRequest, pk: int, key: str) -> HttpResponse:
         "contact": contact,
         "way": way,
         "form": form,
+        "idle": way.idle_reason(contact),
         "items": way.effects(Contact.objects.filter(pk=pk), {}),
         "back": _login_panel(contact),
     }

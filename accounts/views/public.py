@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from accounts import asking, attempts, cookies
 from accounts.forms import CodeForm, MailForm, NewPasswordForm, ResetForm
 from accounts.http import PortalRequest, own_page, posted
+from accounts.middleware import localize
 from accounts.models import Link
 from accounts.models.link import Section
 from accounts.models.session import Entered
@@ -42,6 +43,8 @@ def link_consume(request: HttpRequest, token: str) -> HttpResponse:
     found = Link.objects.usable().by_token(token).select_related("user__contact").first()
     if found is None or found.user.is_blocked or not found.user.may_use(found.purpose):
         return _gone(request, token)
+    if not request.user.is_authenticated:
+        localize(request, reader=found.user)  # as the mail that led here
     if found.email:
         return _confirm_email(request, found)
     here = context.actor()
@@ -156,7 +159,7 @@ def login_mail(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "accounts/public/login_mail.html", {"form": form, "next": page})
     response = redirect("accounts:login_code")
-    form.save(browser=cookies.note_asking(response, page=page))
+    form.save(request, browser=cookies.note_asking(response, page=page))
     return response
 
 
@@ -171,9 +174,13 @@ def login_code(request: HttpRequest) -> HttpResponse:
         code, browser = form.cleaned_data["code"], cookies.asking(request)
         if link := attempts.enter_code(code, browser=browser):
             return _enter(request, link, Entered.CODE)
-        text = _("This code does not work, or not any more. After three tries it takes a new one.")
+        text = _(
+            "This code does not work, or not any more. It is for the browser that asked for it, "
+            "and after three tries it takes a new one."
+        )
         form.add_error("code", text)
-    return render(request, "accounts/public/login_code.html", {"form": form})
+    words = {"form": form, "next": own_page(cookies.page_asked(request))}
+    return render(request, "accounts/public/login_code.html", words)
 
 
 @login_not_required
@@ -182,7 +189,7 @@ def password_reset(request: HttpRequest) -> HttpResponse:
     """Ask for a link to a new password. Known and unknown addresses get the same answer."""
     form = ResetForm(posted(request))
     if form.is_valid():
-        form.save()
+        form.save(request)
         return render(request, "accounts/public/password_reset_sent.html")
     return render(request, "accounts/public/password_reset.html", {"form": form})
 

@@ -50,6 +50,8 @@ class InvitationForm(OnceForm):
         offers = self.fields["offers"]
         if isinstance(offers, forms.ModelMultipleChoiceField):
             offers.queryset = Offer.objects.grantable()
+        if not invites:
+            offers.help_text = _("Given from today, for as long as the offer says, without a mail.")
         self.order_fields(self.field_order)
 
     def clean_email(self) -> str:
@@ -63,12 +65,10 @@ class InvitationForm(OnceForm):
     def _refusal(self, email: str) -> str:
         if self.contact and self.contact.is_blocked:
             return _("The contact is blocked.")
-        if not self.invites:
-            return ""
         if User.objects.filter(email=email).exclude(role="").exists():
             return _("Staff log in with their password.")
-        if self.contact and self.contact.joined_at:
-            return _("Was in the portal before: send a login mail instead.")
+        if self.invites and self.contact and self.contact.joined_at:
+            return str(Invite.idle)
         return ""
 
     @transaction.atomic

@@ -196,16 +196,19 @@ def contact_block(request: StaffRequest, pk: int) -> HttpResponse:
 
 def _effects_of_blocking(contact: Contact) -> Iterator[str]:
     """What blocking would do, in numbers."""
-    yield _("Shuts them out at once: no password, no link and no code lets them in.")
     login = contact.login
-    if login and (sessions := login.live_sessions().count()):
+    if is_staff := login is not None and login.is_staff:
+        yield _("Closes what they have as a student. They stay staff, and log in as before.")
+    else:
+        yield _("Shuts them out at once: no password, no link and no code lets them in.")
+    if login and not is_staff and (sessions := login.live_sessions().count()):
         text = ngettext(
             "Logs them out of %(number)d browser at once.",
             "Logs them out of %(number)d browsers at once.",
             sessions,
         )
         yield text % {"number": sessions}
-    if login and (links := login.links.usable().count()):
+    if login and not is_staff and (links := login.links.usable().count()):
         text = ngettext(
             "Ends %(number)d link that was mailed to them and not used yet.",
             "Ends %(number)d links that were mailed to them and not used yet.",

@@ -85,6 +85,9 @@ class AccessForm(forms.ModelForm[School]):
             "credentials": gettext_lazy(
                 "A provisional password is drawn for each person alone; staff do not see it."
             ),
+            "needs_second_factor": gettext_lazy(
+                "Whoever has none yet, you too, sets one up before the dashboard opens again."
+            ),
             "temporary_hours": gettext_lazy(
                 "Counted from the mail that carries it. At the first login people choose their own."
             ),
@@ -117,16 +120,17 @@ class AccessForm(forms.ModelForm[School]):
 
     @transaction.atomic
     def save(self, commit: bool = True) -> School:
-        """Keep what changed and record `settings.changed` with the names of those fields, never what they hold."""
+        """Keep what changed and record `settings.changed`: those fields, and what they hold; a password never."""
         password = self.cleaned_data["default_password"]
         changed = [name for name in self._meta.fields or () if name in self.changed_data]
+        values = {name: self.cleaned_data[name] for name in changed}
         if password or self.cleaned_data.get("forget_default_password"):
             sealed = seal(password, purpose="default_password") if password else ""
             self.instance.default_password = sealed
             changed.append("default_password")
         if changed:
             self.instance.save(update_fields=changed)
-            record(Name.SETTINGS_CHANGED, fields=changed)
+            record(Name.SETTINGS_CHANGED, fields=changed, **values)
         return self.instance
 
 

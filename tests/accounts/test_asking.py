@@ -196,6 +196,34 @@ def test_whoever_was_on_the_way_somewhere_gets_there(client, bob, ask, mailoutbo
     assert client.post(path)["Location"] == "/profile/security/"
 
 
+def test_the_way_is_kept_while_another_code_is_asked_for(client, bob, ask):
+    ask(client, next="/profile/security/")
+    page = enter(client, "AAAA-AAAA").content.decode()
+    assert "It is for the browser that asked for it" in page
+    assert f'href="{MAIL}?next=%2Fprofile%2Fsecurity%2F"' in page
+    assert 'href="/account/login/?next=%2Fprofile%2Fsecurity%2F"' in page
+
+
+def test_a_way_too_long_for_a_cookie_is_dropped_and_the_code_works(client, bob, ask, mailoutbox):
+    ask(client, next="/courses/?q=" + "é" * 900)
+    assert len(client.cookies[cookies.ASKED].value) < 4000, "browsers throw longer ones away"
+    [code] = SHOWN.findall(mailoutbox[0].body)
+    assert enter(client, code)["Location"] == "/"
+
+
+def test_who_asks_in_somebodys_name_uses_up_nothing_of_theirs(client, bob, ask, mailoutbox):
+    ask(client)
+    enter(client, SHOWN.findall(mailoutbox[0].body)[0])
+    client.post("/account/logout/")
+    wait(2 * 3600)
+    for _ in range(4):
+        flood = ask(Client())
+    assert flood.status_code == 429
+    assert client.post(RESET, {"email": "bob@example.com"}).status_code == 200
+    assert ask(client)["Location"] == CODE, "a browser they were in before"
+    assert enter(client, SHOWN.findall(mailoutbox[-1].body)[0])["Location"] == "/"
+
+
 def test_the_login_page_takes_the_address_along(client, bob, committed, mailoutbox):
     page = client.get("/account/login/?next=/courses/").content.decode()
     assert page.index('name="login"') < page.index('name="password"') < page.index(MAIL)

@@ -37,6 +37,17 @@ def wait(seconds: int) -> None:
         Tally.objects.filter(pk=row.pk).update(began_at=row.began_at - timedelta(seconds=seconds))
 
 
+def test_who_must_wait_is_offered_a_mail_meanwhile(client, bob, committed, mailoutbox):
+    statuses(5, "bob@example.com")
+    typed = {"login": "bob@example.com", "password": make.PASSWORD, "next": "/courses/"}
+    page = client.post(LOGIN, typed)
+    assert page.status_code == 429
+    assert 'href="/account/login/mail/?next=%2Fcourses%2F"' in page.content.decode()
+    with committed():
+        client.post("/account/login/mail/", {"login": "bob@example.com"})
+    assert len(mailoutbox) == 1
+
+
 @pytest.mark.parametrize("spelled", ["BOB@example.com", " bob@example.com", "ｂｏｂ@example.com"])
 def test_another_spelling_is_the_same_account(bob, spelled):
     assert statuses(5, "bob@example.com") == [200] * 5

@@ -92,6 +92,28 @@ def test_editing_records_what_differs(alice, bob, login):
     assert event.data["fields"] == ["name", "phone"]
 
 
+def test_nobody_renames_staff_by_their_contact(alice, login):
+    owner = make.contact("Person", email=alice.email)
+    User.objects.for_contact(owner)
+    support = login(make.staff(Role.SUPPORT))
+    page = reverse("accounts:contact_update", args=[owner.pk])
+    words = {"name": "Mallory", "email": "mallory@example.com", "phone": "12", "tag_names": ""}
+    assert support.post(page, words)["Location"] == reverse(
+        "portal:contact_detail", args=[owner.pk]
+    )
+    owner.refresh_from_db()
+    assert (owner.name, owner.email, owner.phone) == ("Person", alice.email, "12")
+
+
+def test_staff_are_called_what_they_call_themselves(alice, login):
+    owner = make.contact("Mallory", email=alice.email)
+    User.objects.for_contact(owner)
+    User.objects.filter(pk=alice.pk).update(name="Alice Almond")
+    page = login(alice).get("/dashboard/settings/staff/").content.decode()
+    assert "Alice Almond" in page
+    assert "Mallory" not in page
+
+
 def test_a_new_address_moves_the_login_and_ends_what_the_old_one_could_open(
     alice, bob, charlie, login, client
 ):

@@ -36,6 +36,15 @@ def test_looking_is_noted_and_shows_nobody_the_address(client, link):
     assert link.opened_at
 
 
+def test_a_link_speaks_as_its_mail_did_unless_somebody_is_logged_in(client, bob, charlie, link):
+    bob.language = "it"
+    bob.save()
+    assert '<html lang="it"' in client.get(path(link)).content.decode()
+    client.force_login(charlie.user)
+    assert '<html lang="en"' in client.get(path(link)).content.decode()
+    assert '<html lang="en"' in Client().get("/l/forged/").content.decode()
+
+
 @pytest.mark.parametrize(
     ("section", "page"), [("home", "/"), ("courses", "/courses/"), ("profile", "/profile/")]
 )

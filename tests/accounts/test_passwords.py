@@ -347,7 +347,7 @@ def test_the_default_password_is_kept_sealed_and_never_shown(alice, school, logi
     assert kept.default_password not in page
     assert "One password for everybody is a risk" in page
     event = Event.objects.get(name="settings.changed")
-    assert event.data == {"fields": ["credentials", "default_password"]}
+    assert event.data == {"fields": ["credentials", "default_password"], "credentials": "default"}
     browser.post(SETTINGS, TERMS | {"forget_default_password": "on"})
     assert School.objects.get().default_password == ""
 

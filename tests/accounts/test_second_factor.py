@@ -276,6 +276,13 @@ def test_students_are_not_asked_for_one(bob, strict):
     assert enter(bob).get("/").status_code == 200
 
 
+def test_who_is_sent_to_set_one_up_can_log_out_there(alice, strict, login):
+    browser = login(alice)
+    page = browser.get("/dashboard/", follow=True).content.decode()
+    assert 'action="/account/logout/"' in page
+    assert "Back to the portal" not in page, "that would lead back here"
+
+
 def test_where_it_is_not_asked_for_staff_work_without(alice, school):
     assert enter(alice).get("/dashboard/").status_code == 200
 

@@ -288,6 +288,7 @@ def test_who_cannot_be_invited_is_said_in_the_form(staff, committed, bob, charli
         ("nonsense", "Enter a valid email address."),
     ):
         assert why in text_of(invite(staff, committed, email=email))
+    assert "Staff log in" in text_of(invite(staff, committed, email="alice@example.com", quiet="1"))
     assert not mailoutbox
     assert not Link.objects.exists()
 
@@ -407,10 +408,45 @@ WAYS = [
 
 @pytest.mark.parametrize("key", WAYS)
 def test_each_way_asks_first_and_says_what_it_will_do(staff, bob, key):
+    make.grant(contact=bob)
+    make.link(bob.user)
+    before = Event.objects.count()
     page = staff.get(way_of(bob, key))
     assert page.status_code == 200
     assert 'class="confirm"' in page.content.decode()
-    assert not Event.objects.filter(contact=bob, name__startswith="magic_link").exists()
+    assert Event.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("invite", "Was in the portal before: send a login link instead."),
+        ("resend", "Holds nothing now: invite them, or send a login link."),
+        ("revoke_links", "No link of theirs is open."),
+    ],
+)
+def test_where_there_is_nothing_to_do_no_button_offers_it(staff, bob, key, why):
+    bob.join()
+    page = staff.get(way_of(bob, key))
+    assert why in text_of(page)
+    assert 'class="confirm"' not in page.content.decode()
+
+
+@pytest.mark.parametrize("key", WAYS)
+def test_of_staff_above_them_nobody_is_offered_anything(login, bob, key):
+    make.grant(contact=bob)
+    make.link(bob.user)
+    User.objects.appoint(email=bob.email, role=Role.OWNER)
+    page = login(make.staff(Role.SUPPORT)).get(way_of(bob, key))
+    assert "A member of staff: not yours to do." in text_of(page)
+
+
+def test_a_preview_counts_nobody_who_gets_no_mail(staff, bob, charlie):
+    User.objects.appoint(email=charlie.email, role=Role.MODERATOR)
+    everybody = {"ids": [bob.pk, charlie.pk]}
+    for key in ("invite", "temporary_password", "help"):
+        page = staff.post(reverse("portal:bulk_create"), everybody | {"action": key})
+        assert "Mails 1 person" in text_of(page)
 
 
 @pytest.mark.parametrize("key", ["invite", "reset", "temporary_password", "help", "resend"])
@@ -518,6 +554,18 @@ def test_the_dialog_says_what_blocking_means_and_keeps_the_reason_for_staff(staf
     assert "This field is required." in text_of(staff.post(page, {"reason": ""}))
     staff.post(page, {"reason": "Shared the login"})
     assert "Shared the login" in text_of(staff.get(f"/dashboard/contacts/{bob.pk}/"))
+
+
+def test_the_dialog_does_not_claim_to_shut_staff_out(staff, login, bob):
+    colleague = User.objects.appoint(email=bob.email, role=Role.MODERATOR)
+    browser = login(colleague)
+    page = reverse("portal:contact_block", args=[bob.pk])
+    asked = text_of(staff.get(page))
+    assert "They stay staff, and log in as before." in asked
+    assert "no password" not in asked
+    assert "browser" not in asked
+    staff.post(page, {"reason": "Wants no courses"})
+    assert browser.get("/dashboard/").status_code == 200
 
 
 def test_the_portals_address_can_be_copied_and_mails_come_from_it(

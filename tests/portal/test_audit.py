@@ -284,11 +284,25 @@ def test_imports_exports_roles_and_settings_are_told(alice, login, bob):
         said(Name.EXPORT_MADE)
         == "Export made · Contacts, XLSX · chosen contacts: 4 · filter: q=ana"
     )
-    assert said(Name.SETTINGS_CHANGED) == "Settings changed · name, time zone"
+    assert said(Name.SETTINGS_CHANGED) == "Settings changed · name · time zone"
+    with transaction.atomic():
+        fields = ["needs_second_factor", "credentials", "default_password", "max_sessions"]
+        now_is = {"needs_second_factor": False, "credentials": "default", "max_sessions": None}
+        record(Name.SETTINGS_CHANGED, fields=fields, **now_is)
+    assert said(Name.SETTINGS_CHANGED) == (
+        "Settings changed · staff need a second factor: No"
+        " · welcome mail carries: The default password for new members"
+        " · default password · browsers a student may be logged in with: —"
+    )
     assert said(Name.CONTACT_REPAIRED) == "Contact repaired · login_address"
     member = make.staff(Role.SUPPORT, email="sue@example.com")
     type(member).objects.appoint(email=member.email, role=Role.ADMIN)
     assert said(Name.ROLE_CHANGED) == "Role changed: sue@example.com · Support → Administrator"
+    member.refresh_from_db()
+    member.change_role(Role.ADMIN, withheld=["export"])
+    assert said(Name.ROLE_CHANGED) == (
+        "Role changed: sue@example.com · Administrator · withheld: Export contacts and enrollments"
+    )
     [finished] = sentences([Event.objects.get(name=Name.IMPORT_FINISHED)])
     assert finished.url == reverse("enrollments:import_detail", args=[5])
 

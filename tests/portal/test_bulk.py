@@ -305,7 +305,7 @@ def test_ways_in_are_opened_in_bulk_and_each_refusal_has_its_reason(
             "resend",
             {},
             [charlie],
-            {"Bob Baker": "Holds nothing now: invite them, or send a login mail."},
+            {"Bob Baker": "Holds nothing now: invite them, or send a login link."},
         ),
         ("reset", {}, [bob, charlie, officer], {"Officer": ""}),
         ("invite", {}, [bob, charlie], {}),

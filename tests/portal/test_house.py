@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
+from accounts.models import Role
 from portal.models import Event, Heartbeat, Job, Outbox, School
 
 
@@ -24,6 +25,14 @@ def test_the_dashboard_says_what_needs_a_person_and_lets_it_be_tried_again(alice
         assert staff.get(address).status_code == 405
     assert Outbox.objects.due().filter(pk=event.pk).exists()
     assert Job.objects.due().filter(pk=job.pk).exists()
+
+
+def test_the_front_page_shows_moderators_nothing_but_their_own_work(login, school):
+    page = login(make.staff(Role.MODERATOR)).get("/dashboard/").content.decode()
+    assert page.count("Read the comments") == 1
+    for other in ("What needs a person", "The last four weeks", "How many contacts there are"):
+        assert other not in page
+        assert other in login(make.staff(Role.SUPPORT)).get("/dashboard/").content.decode()
 
 
 def test_the_menu_keeps_its_place_in_rooms_without_an_entry(alice, bob, login, school):
