@@ -27,7 +27,7 @@ class Kind(models.TextChoices):
     """What a message is about. `emails/<kind>/…` are its words."""
 
     ACCESS = "access", _("Access to the portal")
-    LINK = "link", _("Link asked for")
+    LINK = "link", _("Link")
     PASSWORD_CHANGED = "password_changed", _("Password changed")
     REMINDER = "reminder", _("Access ends soon")
     IMPORT_FINISHED = "import_finished", _("Import finished")
