@@ -18,7 +18,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from accounts.filters import Selection
+from accounts.selection import Selection
 from enrollments.filters import selected_enrollments, selected_grants
 from enrollments.models.enrollment import LearningStatus
 from enrollments.models.grant import source_label

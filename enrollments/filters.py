@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.filters import (
+from accounts.selection import (
     DayFilter,
     Filter,
     Scope,

@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Contact
 from accounts.people import Known, Person, add_many, tag_many, taken_ids
-from enrollments.members_file import Blank, Problem, Row, Sheet
+from enrollments.cells import Blank
+from enrollments.members_file import Problem, Row, Sheet
 from enrollments.models import Grant, IfHeld, ImportBatch, ImportRow, Outcome, RowOutcome
 from enrollments.models.import_batch import Told
 from offers.models import Offer

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from accounts.models import Contact
 from accounts.models.contact import normalize_email
-from enrollments.members_file import FIRST_DAY, LAST_DAY
+from enrollments.cells import FIRST_DAY, LAST_DAY
 from offers.models import Course, Offer
 from portal.commands import refuse
 

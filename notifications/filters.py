@@ -9,7 +9,7 @@ from django.db.models import OuterRef, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.filters import Filter, exists, register
+from accounts.selection import Filter, exists, register
 from notifications.models import Message, State
 
 BOUNCED = (State.FAILED, State.DEAD)

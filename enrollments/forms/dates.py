@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import Contact
-from enrollments.members_file import FIRST_DAY, FIRST_ENROLLMENT, LAST_DAY, last_enrollment
+from enrollments.cells import FIRST_DAY, FIRST_ENROLLMENT, LAST_DAY, last_enrollment
 from enrollments.models import Grant
 from portal.models import School
 

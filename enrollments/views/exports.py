@@ -12,8 +12,8 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
-from accounts.filters import Selection
 from accounts.http import StaffRequest
+from accounts.selection import Selection
 from enrollments.exporting import CONTACTS, ENROLLMENTS, SUBSCRIPTIONS, Export
 from portal.models import School
 from portal.spreadsheets import CSV, XLSX

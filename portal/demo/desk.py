@@ -14,10 +14,10 @@ from django.http import QueryDict
 from django.utils.timezone import now
 
 from accounts.bulk import ACTIONS
-from accounts.filters import Selection
 from accounts.forms import SegmentForm
 from accounts.models import BulkRun, Contact, Note, Simulation, Tag
 from accounts.models.simulation import End
+from accounts.selection import Selection
 from enrollments.expiry import record_expired
 from enrollments.exporting import ENROLLMENTS
 from enrollments.forms.imports import ImportForm

@@ -16,10 +16,10 @@ from django.views.decorators.http import require_POST
 
 from accounts.bulk import ACTIONS, Action, Undoable
 from accounts.decorators import staff_required
-from accounts.filters import Selection
 from accounts.http import StaffRequest, is_pk
 from accounts.models import BulkRun
 from accounts.models.bulk import Outcome, page_key
+from accounts.selection import Selection
 from portal.models import Job
 
 PAGE = 50

@@ -17,10 +17,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
-from accounts.filters import Selection, Unclear
 from accounts.forms import SegmentForm
 from accounts.http import StaffRequest
 from accounts.models import Contact, Segment
+from accounts.selection import Selection, Unclear
 from portal.views.listing import Listing
 from portal.views.navigation import Item
 

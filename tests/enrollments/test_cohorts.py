@@ -8,8 +8,8 @@ from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
-from accounts.filters import Selection
 from accounts.models import BulkRun, Contact
+from accounts.selection import Selection
 from enrollments.models import Enrollment, Grant
 from offers.models import Cohort
 from portal.events import Name

@@ -18,8 +18,8 @@ from django.utils import timezone, translation
 from django.utils.timezone import now
 from openpyxl import load_workbook
 
-from accounts.filters import Selection
 from accounts.models import Contact, Role
+from accounts.selection import Selection
 from enrollments import access
 from enrollments.exporting import CONTACTS, ENROLLMENTS, EXPORTS, SUBSCRIPTIONS
 from enrollments.importing import import_members

@@ -15,7 +15,8 @@ from openpyxl import Workbook
 from openpyxl.utils.datetime import MAC_EPOCH, WINDOWS_EPOCH
 
 from enrollments import tables
-from enrollments.members_file import BLANK, Problem, Row, Sheet, open_sheet
+from enrollments.cells import BLANK
+from enrollments.members_file import Problem, Row, Sheet, open_sheet
 from enrollments.tables import FileRefused
 
 

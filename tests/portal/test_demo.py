@@ -25,8 +25,8 @@ from django.db.models import Count
 from django.http import QueryDict
 from django.utils.timezone import now
 
-from accounts.filters import Selection
 from accounts.models import BulkRun, Contact, Note, Role, Segment, User
+from accounts.selection import Selection
 from enrollments import access
 from enrollments.access import with_portal_status
 from enrollments.models import Enrollment, Grant, ImportBatch, QuizAttempt, RowOutcome

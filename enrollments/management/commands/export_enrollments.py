@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.core.management.base import CommandError, CommandParser
 
-from accounts.filters import Selection
+from accounts.selection import Selection
 from enrollments.exporting import ENROLLMENTS
 from portal.commands import PortalCommand, refuse
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from accounts.filters import Selection
 from accounts.models import BulkRun, Contact
+from accounts.selection import Selection
 from portal import jobs
 from portal.benchmark.filling import fill, offer, settle
 from portal.benchmark.floors import import_floor

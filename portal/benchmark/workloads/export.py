@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from statistics import median
 
-from accounts.filters import Selection
+from accounts.selection import Selection
 from enrollments.exporting import ENROLLMENTS
 from portal.benchmark.filling import OFFERS, fill, settle
 from portal.benchmark.floors import SEEN, export_floor
