@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from accounts.models import BulkRun
+from accounts.models import BulkRun, Role, User
 from enrollments.models import Comment, Grant, ImportBatch, QuizAttempt
 from notifications.models import Message
 from offers.models import Cohort, Course, Lesson, Module, Offer, Question
@@ -23,6 +23,8 @@ LEFT_OUT = {
     "enrollments:import_undo": "counts exactly what it would take back",
     "enrollments:import_template": "a file",
     "enrollments:import_failed_rows": "a file",
+    "accounts:note_delete": "asks about one note, by its key",
+    "accounts:second_factor_drop": "asks about one login, by its key",
     "portal:styleguide": "only while developing",
 }
 
@@ -41,6 +43,7 @@ def pages() -> dict[str, str]:
     talk = Lesson.objects.filter(module__course=course).in_order()[0].pk
     thread = Comment.objects.filter(lesson=talk, parent=None).latest("pk").pk
     name = enrollment.contact.name.split(" ")[1]
+    colleague = User.objects.filter(role=Role.SUPPORT).latest("pk").pk
     of = {
         "portal:dashboard": [],
         "portal:contact_list": [],
@@ -56,6 +59,18 @@ def pages() -> dict[str, str]:
         "portal:settings": [],
         "portal:access_settings": [],
         "accounts:staff_profile": [],
+        "accounts:staff_list": [],
+        "accounts:staff_create": [],
+        "accounts:staff_update": [colleague],
+        "accounts:staff_remove": [colleague],
+        "accounts:permission_list": [],
+        "accounts:contact_role": [contact],
+        "accounts:contact_session_list": [contact],
+        "accounts:contact_way": [contact, "reset"],
+        "accounts:link_create": [contact],
+        "accounts:simulation_start": [contact],
+        "portal:link_list": [contact],
+        "enrollments:portal_user_create": [],
         "accounts:contact_create": [],
         "accounts:contact_update": [contact],
         "enrollments:grant_create": [contact],

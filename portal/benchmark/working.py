@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from accounts.models import BulkRun, Tag, User
+from accounts.models import BulkRun, Role, Tag, User
 from accounts.models.bulk import Outcome
 from enrollments.models import ImportBatch, RowOutcome
 from portal.benchmark.filling import offer
@@ -55,6 +55,7 @@ MAILS = """
 def work(staff: User) -> None:
     """Write down that `staff` imported everybody there is, tagged them, and that they were mailed."""
     at = now()
+    User.objects.appoint(email="colleague@example.com", role=Role.SUPPORT)
     tag = Tag.objects.earliest("pk")
     batch = ImportBatch.objects.create(
         file_name="members.csv",

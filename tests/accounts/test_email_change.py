@@ -157,7 +157,7 @@ def test_a_taken_address_looks_like_a_free_one_and_its_owner_is_told(
     assert "bob@" not in told.body
 
 
-def test_asking_for_a_taken_address_takes_the_same_statements(bob, charlie, login):
+def test_asking_for_a_taken_address_takes_the_same_statements(school, bob, charlie, login):
     here = login(bob)
     counts = []
     for email in ("nobody@example.com", "charlie@example.com"):

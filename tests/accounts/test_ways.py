@@ -210,7 +210,7 @@ def test_a_revoked_link_lets_nobody_in_and_that_is_recorded_once(staff, alice, b
     )
 
 
-def test_the_list_is_paged_and_its_statements_do_not_grow(staff, bob, alice):
+def test_the_list_is_paged_and_its_statements_do_not_grow(school, staff, bob, alice):
     counts = []
     for many in (1, 60):
         for _ in range(many):

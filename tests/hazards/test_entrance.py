@@ -356,7 +356,7 @@ def answers(people: list[str], act: Callable[..., HttpResponse], committed) -> l
 
 @pytest.mark.parametrize("act", ASKING)
 def test_h14_every_address_gets_the_same_answer_by_the_same_statements(
-    people, committed, mailoutbox, monkeypatch, act
+    school, people, committed, mailoutbox, monkeypatch, act
 ):
     def nothing_in_the_request(*_args: Any, **_words: Any) -> None:
         raise AssertionError("hashed or sent, while somebody measures the time")

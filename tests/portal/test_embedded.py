@@ -32,7 +32,12 @@ with psycopg.connect(**place) as connection:
 print(f"{os.geteuid()} saw it start at {started_at}", flush=True)
 """
 
-START_AND_STAY = START + "sys.stdin.read()"
+# What is started in the background of a shell ignores Ctrl-C, and so would its children.
+START_AND_STAY = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    + START
+    + "sys.stdin.read()"
+)
 
 ENGINE = """
 import sys
