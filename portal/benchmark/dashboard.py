@@ -44,7 +44,7 @@ def pages() -> dict[str, str]:
     thread = Comment.objects.filter(lesson=talk, parent=None).latest("pk").pk
     name = enrollment.contact.name.split(" ")[1]
     colleague = User.objects.filter(role=Role.SUPPORT).latest("pk").pk
-    of = {
+    of: dict[str, list[object]] = {
         "portal:dashboard": [],
         "portal:contact_list": [],
         "portal:contact_filter": [],
