@@ -11,6 +11,7 @@ import make
 import pytest
 from django.core.mail import EmailMessage
 from django.test import Client
+from django.utils import timezone, translation
 from leaks import pytest_runtest_protocol, pytest_runtest_teardown
 
 from accounts.models import Contact, User
@@ -62,6 +63,14 @@ def pytest_collection_finish() -> None:
 def quick_passwords(settings: Any) -> None:
     """Argon2 is slow by design; only the story about it needs it."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """A page leaves its reader's language and zone behind; no test begins with those of the one before."""
+    yield
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture(autouse=True)
