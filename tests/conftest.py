@@ -13,6 +13,7 @@ from django.core.mail import EmailMessage
 from django.test import Client
 from django.utils import timezone, translation
 from leaks import pytest_runtest_protocol, pytest_runtest_teardown
+from stage import ground, stage, static
 
 from accounts.models import Contact, User
 from notifications import mail
@@ -20,7 +21,8 @@ from notifications.models import Message
 from portal import events, jobs
 from portal.models import Job, School
 
-__all__ = ["pytest_runtest_protocol", "pytest_runtest_teardown"]  # the search for leaks
+__all__ = ["ground", "stage", "static"]
+__all__ += ["pytest_runtest_protocol", "pytest_runtest_teardown"]  # the search for leaks
 
 type Committed = Callable[[], contextlib.AbstractContextManager[None]]
 

@@ -81,12 +81,15 @@ def free_port() -> int:
 
 
 class Process:
-    """A running process with all its children. Its output is in `log`."""
+    """A running process with all its children. Its output is in `log`.
+
+    is_whole: whether no test ever sent it a signal.
+    """
 
     def __init__(
         self, *command: str, environment: dict[str, str], log: Path, pass_fds: tuple[int, ...] = ()
     ) -> None:
-        self.log = log
+        self.log, self.environment, self.is_whole = log, environment, True
         # Should this very process be killed, the kernel ends the child too.
         leash = ["setpriv", "--pdeathsig=KILL", "--"] if shutil.which("setpriv") else []
         with log.open("ab") as output:
@@ -107,6 +110,7 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         """Send `number` to it and to its children."""
+        self.is_whole = False
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.popen.pid, number)
 
@@ -242,14 +246,46 @@ class Visitor:
             return Page(answer.status, dict(answer.headers), answer.read().decode())
 
 
-class Stage:
-    """A school on a database of its own. Its processes are started one by one, and all end with it."""
+class Ground:
+    """What one stage leaves to the next: the folder, the portal's address, and the web process.
 
-    def __init__(self, folder: Path, *, database: str, static: Path) -> None:
-        self.folder, self.post = folder, Post()
-        self.folder.mkdir()
+    That one knows nothing but its environment and its database. It takes longer to start than to
+    answer all that most tests ask, so it goes on unless a test did something to it.
+    """
+
+    def __init__(self, folder: Path, *, static: Path) -> None:
+        self.folder, self.static = folder, static
         self.door = socket.create_server((HOST, 0), backlog=64)
         self.address = f"http://{HOST}:{self.door.getsockname()[1]}"
+        self.web: Process | None = None
+
+    def clear(self) -> None:
+        """Let nothing be found here of what was; a process that goes on writes on into its empty log."""
+        self.folder.mkdir(exist_ok=True)
+        for thing in self.folder.iterdir():
+            if thing.is_dir():
+                shutil.rmtree(thing)
+            elif self.web and thing == self.web.log:
+                os.truncate(thing, 0)
+            else:
+                thing.unlink()
+
+    def keeps(self, process: Process) -> bool:
+        return process is self.web and process.is_whole and process.lives
+
+    def end(self) -> None:
+        if self.web:
+            self.web.kill()
+        self.door.close()
+
+
+class Stage:
+    """A school on a database of its own. Its processes are started one by one, and end with it: see `Ground`."""
+
+    def __init__(self, ground: Ground, *, database: str) -> None:
+        ground.clear()
+        self.ground, self.folder, self.address = ground, ground.folder, ground.address
+        self.post = Post()
         self.broker_port = free_port()
         self.post.start()
         self.environment = {
@@ -261,8 +297,8 @@ class Stage:
             "PORTAL_URL": self.address,
             "SECRET_KEY": settings.SECRET_KEY,
             "STAFF_SECOND_FACTOR": "false",
-            "STATIC_ROOT": str(static),
-            "VAR_DIR": str(folder / "var"),
+            "STATIC_ROOT": str(ground.static),
+            "VAR_DIR": str(self.folder / "var"),
         }
         self.processes: list[Process] = []
 
@@ -272,11 +308,18 @@ class Stage:
         return f"redis://{HOST}:{self.broker_port}/0"
 
     def web(self, **environment: str) -> Process:
-        """Serve pages. What is asked before it is up waits for it."""
+        """Serve pages. What is asked before it is up waits for it. Mail is sent by others: it could not."""
+        environment = {"EMAIL_URL": f"smtp://{HOST}:1"} | environment
+        standing = self.ground.web
+        if standing and self.ground.keeps(standing):
+            if standing.environment == self.environment | environment:
+                return standing
+            standing.kill()
         config = ["--config", "python:portal.server", "--workers", "1"]
-        door = self.door.fileno()
+        door = self.ground.door.fileno()
         command = ["-m", "gunicorn", *config, "--bind", f"fd://{door}", "portal.wsgi"]
-        return self.python("web", *command, pass_fds=(door,), **environment)
+        self.ground.web = self.python("web", *command, pass_fds=(door,), **environment)
+        return self.ground.web
 
     def clock(self, **environment: str) -> Process:
         return self.python("clock", "manage.py", "clock", **environment)
@@ -348,12 +391,12 @@ class Stage:
         return emails
 
     def end(self) -> None:
-        """Kill every process and shut every door; what the processes said is shown if a test failed."""
+        """Kill every process that does not go on; what they said is shown if a test failed."""
         for process in reversed(self.processes):
-            process.kill()
+            if not self.ground.keeps(process):
+                process.kill()
         self.post.release()
         self.post.close()
-        self.door.close()
         for log in sorted(self.folder.glob("*.log")):
             print(f"--- {log.name}", log.read_text(errors="replace")[-6000:], sep="\n")  # noqa: T201
 
@@ -383,12 +426,17 @@ def working_on(database: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def copied_database() -> Iterator[str]:
-    """A database like the migrated one of the tests; yields its URL. Copying takes a moment, migrating seconds."""
+    """A database like the migrated one of the tests, always of the same name; yields its URL.
+
+    Copying takes a moment, migrating seconds. Who is still connected to the one before is thrown out.
+    """
     usual = connections["default"]
-    name = f"{usual.settings_dict['NAME']}_{uuid.uuid4().hex[:8]}"
+    template = usual.settings_dict["NAME"]
+    name = f"{template}_stage"
     usual.close()
     with usual._nodb_cursor() as cursor:
-        cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{usual.settings_dict["NAME"]}"')
+        cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
         yield url_of(name)
     finally:
@@ -408,12 +456,29 @@ def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.contextmanager
-def stage_on(database: str, folder: Path, static: Path) -> Iterator[Stage]:
-    """A stage, of which nothing is left in the end, whatever happens."""
+def ground_in(folder: Path, static: Path) -> Iterator[Ground]:
+    """A ground, of which nothing is left in the end."""
+    ground = Ground(folder, static=static)
+    try:
+        yield ground
+    finally:
+        ground.end()
+
+
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory: pytest.TempPathFactory, static: Path) -> Iterator[Ground]:
+    """Where the stages of this process stand, one after the other."""
+    with ground_in(tmp_path_factory.mktemp("stage"), static) as ground:
+        yield ground
+
+
+@contextlib.contextmanager
+def stage_on(database: str, ground: Ground) -> Iterator[Stage]:
+    """A stage, which is cleared in the end, whatever happens."""
     # Passwords made here must be such as the processes of the stage can read.
     hashers = override_settings(PASSWORD_HASHERS=ours.PASSWORD_HASHERS)
     with hashers, working_on(database):
-        stage = Stage(folder, database=database, static=static)
+        stage = Stage(ground, database=database)
         try:
             yield stage
         finally:
@@ -421,10 +486,7 @@ def stage_on(database: str, folder: Path, static: Path) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def stage(transactional_db: None, tmp_path: Path, static: Path) -> Iterator[Stage]:
-    """A stage on which nothing runs yet. The test works on its database, too."""
-    with (
-        copied_database() as database,
-        stage_on(database, tmp_path / "stage", static) as stage,
-    ):
+def stage(transactional_db: None, ground: Ground) -> Iterator[Stage]:
+    """A stage on which nothing runs for this test yet. It works on the same database, too."""
+    with copied_database() as database, stage_on(database, ground) as stage:
         yield stage

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import make
 import pytest
-from stage import Stage, connections, stage_on, url_of, wait_until
+from stage import Stage, connections, ground_in, stage_on, url_of, wait_until
 
 from notifications.models import Message, State
 from portal.embedded.server import BIN, Server
@@ -37,7 +37,7 @@ def database(transactional_db: None, server: Server) -> str:
 
 @pytest.fixture
 def stage(database: str, tmp_path: Path, static: Path) -> Iterator[Stage]:
-    with stage_on(database, tmp_path / "stage", static) as stage:
+    with ground_in(tmp_path / "stage", static) as ground, stage_on(database, ground) as stage:
         yield stage
 
 

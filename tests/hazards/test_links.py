@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -25,9 +24,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 from leaks import leaks, ledger
-from playwright.sync_api import Page, expect, sync_playwright
+from looking import chromium
+from playwright.sync_api import Page, expect
 from racing import RACERS, race
-from stage import program
 
 from accounts import cookies, urls
 from accounts.adapter import Adapter
@@ -96,12 +95,9 @@ def test_h01_control_a_page_that_spends_when_it_is_looked_at(link, client, monke
 
 
 @contextlib.contextmanager
-def chromium(url: str) -> Iterator[Callable[..., Page]]:
-    """Opens a real browser with the cookies it is given. Inside, Django lets nobody here ask the database."""
-    found = program("chromium", "chromium-browser", hint="apt-get install chromium")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=sandbox)
+def browsers(url: str) -> Iterator[Callable[..., Page]]:
+    """Opens a real browser with the cookies it is given, see `chromium`."""
+    with chromium() as browser:
 
         def open_browser(**kept: str) -> Page:
             context = browser.new_context(base_url=url, locale="en-GB")
@@ -109,7 +105,6 @@ def chromium(url: str) -> Iterator[Callable[..., Page]]:
             return context.new_page()
 
         yield open_browser
-        browser.close()
 
 
 @pytest.fixture
@@ -139,7 +134,7 @@ def is_let_in(page: Page, address: str) -> None:
 
 def test_h02_the_button_presses_itself_only_where_the_link_was_asked_for(asked_in, live_server):
     address, cookie = asked_in
-    with chromium(live_server.url) as open_browser:
+    with browsers(live_server.url) as open_browser:
         for scanner in (open_browser(), open_browser(asked="another.")):
             assert look(scanner, address) == []
             button = scanner.get_by_role("button", name="Continue as b•••@example.com")
@@ -150,7 +145,7 @@ def test_h02_the_button_presses_itself_only_where_the_link_was_asked_for(asked_i
 def test_h02_control_a_button_that_presses_itself_everywhere(asked_in, live_server, monkeypatch):
     monkeypatch.setattr(public, "_asked_here", lambda *_: True)
     address, cookie = asked_in
-    with chromium(live_server.url) as open_browser:
+    with browsers(live_server.url) as open_browser:
         is_let_in(open_browser(), address)
         mine = open_browser(**cookie)
         look(mine, address)
