@@ -19,6 +19,7 @@ from portal.embedded.server import Server
 
 LOCK = 7_226_031  # an advisory lock, anything nobody else uses
 PACKAGE = "portal.benchmark"
+BUCKET = ("S3_BUCKET", "S3_ENDPOINT", "S3_REGION", "S3_ACCESS_KEY", "S3_SECRET_KEY")
 
 
 class ProcessFailed(Exception):
@@ -46,10 +47,13 @@ class Laboratory:
             "DEBUG": "",
             "DEMO": "",
             "PORTAL_URL": "http://localhost",
-            # Nothing that happens here is to reach a worker or a person.
+            "ALLOWED_HOSTS": "localhost,127.0.0.1",
+            "TRUSTED_PROXIES": "0",
+            # Nothing that happens here is to reach a worker, a person or a bucket.
             "CELERY_BROKER_URL": "",
             "EMAIL_URL": "",
             "ANYMAIL_PROVIDER": "",
+            **dict.fromkeys(BUCKET, ""),
         }
         done = subprocess.run(
             [sys.executable, "-m", PACKAGE, *words],

@@ -78,6 +78,9 @@ class Workload:
     sizes: tuple[int, ...]
     measure: Callable[[int], list[Figure]]
     goals: Callable[[Figure, Figure | None], Iterator[Goal]]
+    lacks: Callable[[], str] = lambda: (
+        ""
+    )  # what of it cannot be measured here and why, in a sentence
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -123,6 +126,12 @@ def counted() -> Iterator[list[str]]:
 
     with connection.execute_wrapper(note):
         yield statements
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started. Only Linux tells; none elsewhere."""
+    told = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in told.read_text().split()] if told.exists() else []
 
 
 def memory(pid: int) -> int:

@@ -12,7 +12,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from itertools import cycle
-from pathlib import Path
 from time import perf_counter
 from urllib.parse import urlencode
 
@@ -20,7 +19,7 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import User
-from portal.benchmark.measuring import memory, peak_memory
+from portal.benchmark.measuring import children, memory, peak_memory
 
 CLIENTS = 8
 SESSIONS = 16
@@ -30,9 +29,14 @@ class UnexpectedAnswer(Exception):
     """A page did not answer 200: what was measured would mean nothing."""
 
 
+def stranger() -> Client:
+    """A browser in this process; forms need their CSRF token as anywhere."""
+    return Client(enforce_csrf_checks=True, SERVER_NAME="localhost", raise_request_exception=True)
+
+
 def browser(user: User) -> Client:
-    """A browser in this process, past the login; forms need their CSRF token as anywhere."""
-    made = Client(enforce_csrf_checks=True, SERVER_NAME="localhost", raise_request_exception=True)
+    """The same, past the login."""
+    made = stranger()
     made.force_login(user)
     return made
 
@@ -94,14 +98,15 @@ class Site:
         """Visit a page with the first of the cookies, and read all of it."""
         self._ask("GET", path, body="")
 
-    def post(self, path: str, words: dict[str, str]) -> None:
-        """Send a form as that browser would, and read the whole answer."""
-        self._ask("POST", path, body=urlencode(words))
+    def post(self, path: str, words: dict[str, str], *, status: int = 200) -> None:
+        """Send a form as that browser would, and read the whole answer, which has to have that `status`."""
+        self._ask("POST", path, body=urlencode(words), status=status)
 
-    def _ask(self, method: str, path: str, *, body: str) -> None:
+    def _ask(self, method: str, path: str, *, body: str, status: int = 200) -> None:
         token = "a" * 32  # Django asks that cookie and header agree
+        cookies = [*self.cookies[:1], f"{settings.CSRF_COOKIE_NAME}={token}"]
         headers = {
-            "Cookie": f"{self.cookies[0]}; {settings.CSRF_COOKIE_NAME}={token}",
+            "Cookie": "; ".join(cookies),
             "X-CSRFToken": token,
             "Content-Type": "application/x-www-form-urlencoded",
         }
@@ -110,20 +115,16 @@ class Site:
             response = client.getresponse()
             while response.read(1 << 16):
                 pass
-        if response.status != 200:
+        if response.status != status:
             raise UnexpectedAnswer(f"{path} answered {response.status}")
 
     def memory(self) -> int:
         """What the larger worker has in memory now, in bytes; 0 where the system does not tell."""
-        return max(map(memory, self._workers()), default=0)
+        return max(map(memory, children(self.process.pid)), default=0)
 
     def peak_memory(self) -> int:
         """The most the larger worker ever had, in bytes; 0 where the system does not tell."""
-        return max(map(peak_memory, self._workers()), default=0)
-
-    def _workers(self) -> list[int]:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in children.read_text().split()] if children.exists() else []
+        return max(map(peak_memory, children(self.process.pid)), default=0)
 
 
 def _get(client: HTTPConnection, path: str, headers: dict[str, str]) -> None:
@@ -135,7 +136,7 @@ def _get(client: HTTPConnection, path: str, headers: dict[str, str]) -> None:
 
 
 @contextmanager
-def site(cookies: Sequence[str]) -> Iterator[Site]:
+def site(cookies: Sequence[str], **environment: str) -> Iterator[Site]:
     """Start the server on a free port. Its socket is open before it is up: who comes early waits."""
     with socket.create_server(("127.0.0.1", 0), backlog=2 * CLIENTS) as door:
         process = subprocess.Popen(
@@ -144,7 +145,7 @@ def site(cookies: Sequence[str]) -> Iterator[Site]:
                 *("--log-level=warning", f"--bind=fd://{door.fileno()}", "portal.wsgi"),
             ],
             cwd=settings.BASE_DIR,
-            env=os.environ,
+            env=os.environ | environment,
             pass_fds=[door.fileno()],
         )
         port = door.getsockname()[1]

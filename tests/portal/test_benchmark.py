@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import smtplib
 
 import pytest
 from django.conf import settings
@@ -9,15 +11,19 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.urls import URLResolver, get_resolver
 
-from accounts.models import Contact
+from accounts.models import Contact, Link
 from enrollments.models import Enrollment, Grant
 from portal.benchmark.dashboard import LEFT_OUT, pages
+from portal.benchmark.database import Laboratory
 from portal.benchmark.filling import fill
 from portal.benchmark.learning import learn
 from portal.benchmark.measuring import Figure, Goal, counted, p95
+from portal.benchmark.post import NoMail, mail_floor, post
 from portal.benchmark.table import Line, clear_misses, table
 from portal.benchmark.working import work
+from portal.benchmark.workloads import entrance, fan_out
 from portal.events import Event, Outbox
+from portal.models import Job
 
 
 def figure(**facts):
@@ -49,6 +55,52 @@ def test_an_unknown_workload_is_wrong_usage(db):
     with pytest.raises(CommandError, match="There is no workload cooking") as refusal:
         call_command("benchmark", "cooking")
     assert refusal.value.returncode == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_asks_for_a_link_and_who_comes_in_by_one_are_measured_apart(settings):
+    settings.ROOT_URLCONF = "portal.benchmark.urls"
+    asked = entrance.measure_request(6)  # one of them is blocked
+    used = entrance.measure_use(6)  # adds six
+
+    assert [seen.case for seen in asked + used] == ["known", "unknown", "open", "use"]
+    assert asked[0].statements == asked[1].statements > 0
+    assert Job.objects.filter(kind="mail_link").count() == 2 * 5
+    assert Link.objects.count() == Link.objects.exclude(used_at=None).count() > 6
+    for seen in asked + used:
+        assert min(seen.value, seen.floor, seen.statements) > 0
+    goals = {goal.name for goal in entrance.request_goals(asked[1], asked[0])}
+    assert "statements apart from known" in goals
+
+
+def test_the_mail_server_knows_what_came_and_who_only_sends_is_the_floor():
+    with post() as box:
+        with smtplib.SMTP("127.0.0.1", box.port) as client:
+            client.sendmail("a@example.com", ["bob@example.com"], b"Subject: Bread\r\n\r\nRises.")
+        assert box.first("bob@example.com") > 0
+        with pytest.raises(NoMail):
+            box.first("charlie@example.com", seconds=0.1)
+        assert mail_floor(box.port, workers=2, messages=6) > 0
+    assert len(box.arrived["floor@example.com"]) == 2 + 6
+
+
+@pytest.mark.serial
+def test_what_a_machine_has_not_is_said_and_fails_nothing(db, capsys, monkeypatch):
+    monkeypatch.setattr(Laboratory, "run", lambda *_words: "[]")
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    call_command("benchmark", "fan_out", "--check")
+    assert "redis-server is not installed" in capsys.readouterr().err
+
+    monkeypatch.setattr(fan_out, "is_here", lambda: False)
+    call_command("benchmark", "fan_out", "--check")
+    assert "needs aiosmtpd" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("messages_a_second", "is_met"), [(820, False), (410, True)])
+def test_a_slower_machine_has_more_seconds_until_the_mail(messages_a_second, is_met):
+    seen = figure(case="one grant", value=1.5, unit="s", floor=1 / messages_a_second)
+    [goal] = fan_out.goals(seen, None)
+    assert goal.is_met == is_met
 
 
 @pytest.mark.django_db(transaction=True)

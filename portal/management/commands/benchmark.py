@@ -86,6 +86,8 @@ class Command(PortalCommand):
     def measure(self, place: Laboratory, name: str, sizes: Sequence[int]) -> Iterator[Line]:
         """Each size in a process of its own, from small to large."""
         workload, smaller = WORKLOADS[name], dict[str, Figure]()
+        if missing := workload.lacks():
+            self.stderr.write(missing)
         for size in sizes:
             self.stderr.write(f"{name}, {size:,} …")
             for facts in json.loads(place.run(name, str(size))):
