@@ -10,6 +10,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.db.models import BigIntegerField
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -83,10 +86,12 @@ def _access(message: Message) -> Letter:
     is_new = not contact.may_log_in and contact.claim_credentials(by=message.key)
     if is_new and (password := credentials.first(message, login)):
         return _with_password("welcome", login, password, words)
-    words["login_link"] = link_inside(message, login, Purpose.LOGIN, Section.COURSES)
     if is_new:
-        words["password_link"] = link_inside(message, login, Purpose.SET_PASSWORD, Section.COURSES)
-    return Letter("welcome" if is_new else "access", words)
+        links = links_inside(message, login, Purpose.LOGIN, Purpose.SET_PASSWORD)
+        words["login_link"], words["password_link"] = links
+        return Letter("welcome", words)
+    [words["login_link"]] = links_inside(message, login, Purpose.LOGIN)
+    return Letter("access", words)
 
 
 def _help() -> Letter:
@@ -115,7 +120,8 @@ def granted(message: Message) -> list[Grant]:
     events = (
         events.filter(data__starts_at=start) if start else events.exclude(data__has_key="starts_at")
     )
-    return _live(message.contact_id, pk__in=[event.data["grant"] for event in events])
+    told = events.values_list(Cast(KT("data__grant"), BigIntegerField()))
+    return _live(message.contact_id, pk__in=told)
 
 
 def _live(contact_id: int | None, **which: Any) -> list[Grant]:
@@ -139,14 +145,22 @@ def held_back(offers: Iterable[Offer]) -> str:
     return "course_unpublished"
 
 
-def link_inside(message: Message, user: User, purpose: Purpose, section: Section) -> Link:
-    """The link a mail carries: the same one on every attempt, while it can be used."""
-    key = f"{message.key}:{purpose}:{message.data.get('round', 0)}"
-    ask = partial(
-        Link.objects.request, user=user, purpose=purpose, section=section, delivery="inside"
+def links_inside(message: Message, user: User, *purposes: Purpose) -> list[Link]:
+    """The links a mail carries, one of each purpose: the same ones on every attempt, while they can be used."""
+    turn = message.data.get("round", 0)
+    keys = {f"{message.key}:{purpose}:{turn}": purpose for purpose in purposes}
+    ask = partial(Link.objects.request_inside, user, section=Section.COURSES)
+    links = ask(purposes=keys)
+    if all(link.is_usable for link in links):
+        return links
+    # What was used, or ended by somebody, does not go out once more.
+    known = zip(keys.items(), links, strict=True)
+    return ask(
+        purposes={
+            key if link.is_usable else f"{key}:{message.attempts}": purpose
+            for (key, purpose), link in known
+        }
     )
-    link = ask(key=key)
-    return link if link.is_usable else ask(key=f"{key}:{message.attempts}")
 
 
 def _reminder(message: Message) -> Letter:
@@ -167,7 +181,7 @@ def _reminder(message: Message) -> Letter:
         "days_left": (last_day - School.current().today()).days,
     }
     if not login.is_staff:
-        words["login_link"] = link_inside(message, login, Purpose.LOGIN, Section.COURSES)
+        [words["login_link"]] = links_inside(message, login, Purpose.LOGIN)
     return Letter("reminder", words)
 
 
@@ -191,10 +205,14 @@ def _link(message: Message) -> Letter:
 
 
 def _link_copied(message: Message) -> Letter:
-    """Who of the staff took a login link to them, which lets whoever has it in; told whatever became of it."""
+    """Who of the staff took a login link to them, which lets whoever has it in; told whatever became of it.
+
+    The shell does not know who it was.
+    """
     link = Link.objects.select_related("created_by__contact").get(pk=message.data["link"])
     url = settings.PORTAL_URL + reverse("accounts:session_list")
-    return Letter("link_copied", {"link": link, "who": link.created_by, "url": url})
+    who = link.created_by or _("The staff")
+    return Letter("link_copied", {"link": link, "who": who, "url": url})
 
 
 def _password_changed(message: Message) -> Letter:
@@ -283,7 +301,7 @@ def _reply(message: Message) -> Letter:
         "url": settings.PORTAL_URL + path,
     }
     if not login.is_staff:
-        link = link_inside(message, login, Purpose.LOGIN, Section.COURSES)
+        [link] = links_inside(message, login, Purpose.LOGIN)
         words |= {"login_link": link, "url": f"{link.url}?{urlencode({'next': path})}"}
     return Letter("reply", words)
 
@@ -304,3 +322,5 @@ LETTERS: dict[Kind, Callable[[Message], Letter]] = {
 }
 # What is about a student, and read by the school.
 TO_SCHOOL = {Kind.ERASURE_ASKED}
+# What is about a login: staff have theirs whatever becomes of them as a contact.
+OF_LOGIN = {Kind.LINK, Kind.PASSWORD_CHANGED, Kind.EMAIL_CHANGED, Kind.SECOND_FACTOR}

@@ -16,7 +16,8 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from notifications.letters import LETTERS, TO_SCHOOL, NotNow
+from notifications.letters import LETTERS, OF_LOGIN, TO_SCHOOL, NotNow
+from notifications.line import line
 from notifications.models import Kind, Message, State
 from portal import context
 from portal.logs import scrub
@@ -50,7 +51,7 @@ def deliver(pk: int) -> None:
     No transaction is open while the mail server is spoken to. Killed between sending and
     marking, the next attempt sends the same mail again: same links, same Message-ID.
     """
-    message = Message.objects.claim(pk)
+    message = Message.objects.select_related("user", "contact__user").claim(pk)
     if message is None:
         return
     with context.acting(cause=message.cause, depth=1):
@@ -78,7 +79,10 @@ def _send(message: Message) -> None:
         message.end(State.DEAD, error=message.last_error)
         return
     mail = compose(message)
-    mail.send()
+    if message.cause.startswith(("bulk:", "import:")):  # one of many
+        line.send(mail)
+    else:
+        mail.send()
     message.mark_sent(address=mail.to[0], subject=str(mail.subject), body=mail.archived)
 
 
@@ -98,9 +102,9 @@ def _refused(message: Message, error: Exception) -> None:
 def compose(message: Message) -> Mail:
     """The mail as it goes out now, in the reader's language. Raises NotNow if it must not."""
     school, person = School.current(), message.recipient
-    if message.contact and message.contact.is_blocked:
+    if _is_shut_out(message):
         raise NotNow(State.CANCELED, "blocked")
-    language = (message.kind not in TO_SCHOOL and person.language) or school.language
+    language = (message.kind not in TO_SCHOOL and _language(message)) or school.language
     with translation.override(language), timezone.override(school.zone):
         letter = LETTERS[Kind(message.kind)](message)
         words = {
@@ -129,6 +133,24 @@ def compose(message: Message) -> Mail:
     mail.attach_alternative(html, "text/html")
     mail.archived = scrub(_tidy(kept))
     return mail
+
+
+def _language(message: Message) -> str:
+    """What its reader reads in the portal, too; of a contact without a login, the contact's. Blank: the school's."""
+    contact = message.contact
+    login = contact.login if contact else message.user
+    if login is not None:
+        return login.reads
+    return contact.language if contact else ""
+
+
+def _is_shut_out(message: Message) -> bool:
+    """Whether it would go to somebody who is blocked. Of their login staff are told all the same."""
+    contact = message.contact
+    if contact is None or message.kind in TO_SCHOOL:
+        return False
+    login = contact.login if message.kind in OF_LOGIN else None
+    return login.is_blocked if login else contact.is_blocked
 
 
 def _tidy(text: str) -> str:

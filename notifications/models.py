@@ -9,6 +9,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Contact, User
+from portal.events import Name, record
 from portal.waiting import Waiting, WaitingQuerySet
 
 
@@ -106,19 +107,26 @@ class Message(Waiting):
             "lease_until",
         ]
         self.save(update_fields=fields)
-        if self.kind == Kind.ACCESS and self.contact_id:  # of a grant that started later: only now
-            Contact.objects.invite([self.contact_id])
+        self._note_invitation()  # by a grant that started later: only now
 
     @transaction.atomic
-    def replay(self) -> None:
-        """A person decided: send it, held back or given up as it was. One that was sent is left alone.
+    def replay(self) -> bool:
+        """A person decided: send it, held back or given up as it was; False if it was neither.
 
-        It goes out whatever held it back, with links of its own.
+        It goes out whatever held it back, with links of its own. Records `message.replayed`.
         """
-        if self.wake(State.SUPPRESSED, State.FAILED, State.DEAD):
+        if is_awake := self.wake(State.SUPPRESSED, State.FAILED, State.DEAD):
             self.data |= {"by_hand": True, "round": self.data.get("round", 0) + 1}
             self.save(update_fields=["data"])
-            if self.kind == Kind.ACCESS and self.contact_id:
-                Contact.objects.invite([self.contact_id])
+            record(Name.MESSAGE_REPLAYED, contact=self.contact_id, message=self.pk, kind=self.kind)
+            self._note_invitation()
             transaction.on_commit(Message.objects.filter(pk=self.pk).hand_over, robust=True)
         self.refresh_from_db()
+        return is_awake
+
+    def _note_invitation(self) -> None:
+        """Whom it tells of what they hold, it invites. Help to get in says nothing of that."""
+        if self.kind != Kind.ACCESS or self.data.get("help"):
+            return
+        if self.contact and self.contact.invited_at is None:
+            Contact.objects.invite([self.contact.pk])

@@ -14,6 +14,7 @@ from django.db.models import F
 from django.utils.timezone import now
 
 from accounts.models import Contact, User
+from accounts.models.link import Purpose
 from enrollments.models import Comment
 from notifications.letters import held_back
 from notifications.mail import queue_mail
@@ -65,15 +66,25 @@ def queue_access_mail(events: list[Event]) -> None:
             Contact.objects.invite(contact_ids)
 
 
+def _mail(event: Event, kind: Kind, key: object, **fields: Any) -> Message:
+    """A message to whom the event is about: a contact, or a member of staff who is none. Owed once for each `key`."""
+    return Message(
+        key=f"{kind.value}:{key}",
+        kind=kind,
+        contact_id=event.contact_id,
+        user_id=None if event.contact_id else event.data["user"],
+        cause=event.cause,
+        **fields,
+    )
+
+
 def queue_link_mail(events: list[Event]) -> None:
     """A link somebody asked for goes out at once; one that was copied, or lies inside another mail, does not."""
     queue_mail(
-        Message(
-            key=f"link:{event.data['link']}",
-            kind=Kind.LINK,
-            contact_id=event.contact_id,
-            user_id=None if event.contact_id else event.data["user"],
-            cause=event.cause,
+        _mail(
+            event,
+            Kind.LINK,
+            event.data["link"],
             data={"link": event.data["link"]},
             address=event.data.get("email", ""),
             priority=_priority(event),
@@ -84,18 +95,20 @@ def queue_link_mail(events: list[Event]) -> None:
 
 
 def queue_copy_notice(events: list[Event]) -> None:
-    """Whoever a login link was made for, to be taken along by staff, is told who made it."""
+    """Whoever a login link was made for, to be taken along by staff or from the shell, is told who made it."""
     queue_mail(
-        Message(
-            key=f"link_copied:{event.data['link']}",
-            kind=Kind.LINK_COPIED,
-            contact_id=event.contact_id,
-            cause=event.cause,
+        _mail(
+            event,
+            Kind.LINK_COPIED,
+            event.data["link"],
             data={"link": event.data["link"]},
             priority=0,
         )
         for event in events
-        if event.data["delivery"] == "copy" and event.actor_id and event.contact_id
+        if event.data["delivery"] == "copy"
+        and event.data["purpose"] == Purpose.LOGIN
+        and event.contact_id
+        and (event.actor_id or event.cause.startswith("command:"))
     )
 
 
@@ -132,14 +145,7 @@ def queue_password_notice(events: list[Event]) -> None:
     A temporary one comes in a mail that says so itself.
     """
     queue_mail(
-        Message(
-            key=f"password_changed:{event.pk}",
-            kind=Kind.PASSWORD_CHANGED,
-            contact_id=event.contact_id,
-            user_id=None if event.contact_id else event.data["user"],
-            cause=event.cause,
-            priority=0,
-        )
+        _mail(event, Kind.PASSWORD_CHANGED, event.pk, priority=0)
         for event in events
         if not (event.data["first"] or event.data.get("temporary"))
     )
@@ -148,11 +154,10 @@ def queue_password_notice(events: list[Event]) -> None:
 def queue_temporary_password(events: list[Event]) -> None:
     """Staff want somebody to have a temporary password: it is made and told by the mail itself."""
     queue_mail(
-        Message(
-            key=f"temporary_password:{event.pk}",
-            kind=Kind.TEMPORARY_PASSWORD,
-            contact_id=event.contact_id,
-            cause=event.cause,
+        _mail(
+            event,
+            Kind.TEMPORARY_PASSWORD,
+            event.pk,
             data={"epoch": event.data["epoch"]},
             priority=_priority(event),
         )
@@ -165,14 +170,7 @@ def queue_address_notice(events: list[Event]) -> None:
     moved = [event.contact_id for event in events]
     with_login = set(User.objects.filter(contact__in=moved).values_list("contact", flat=True))
     queue_mail(
-        Message(
-            key=f"email_changed:{event.pk}",
-            kind=Kind.EMAIL_CHANGED,
-            contact_id=event.contact_id,
-            cause=event.cause,
-            address=event.data["before"],
-            priority=0,
-        )
+        _mail(event, Kind.EMAIL_CHANGED, event.pk, address=event.data["before"], priority=0)
         for event in events
         if event.contact_id in with_login
     )
@@ -181,12 +179,10 @@ def queue_address_notice(events: list[Event]) -> None:
 def queue_second_factor_notice(events: list[Event]) -> None:
     """Whoever's second factor changed is told, in case it was not they who changed it."""
     queue_mail(
-        Message(
-            key=f"second_factor:{event.pk}",
-            kind=Kind.SECOND_FACTOR,
-            contact_id=event.contact_id,
-            user_id=None if event.contact_id else event.data["user"],
-            cause=event.cause,
+        _mail(
+            event,
+            Kind.SECOND_FACTOR,
+            event.pk,
             data={"what": event.data["what"], "kind": event.data.get("kind", "")},
             priority=0,
         )
@@ -200,11 +196,10 @@ def queue_erasure_mail(events: list[Event]) -> None:
     if not school.support_email:
         return
     queue_mail(
-        Message(
-            key=f"erasure_asked:{event.contact_id}:{school.today().isoformat()}",
-            kind=Kind.ERASURE_ASKED,
-            contact_id=event.contact_id,
-            cause=event.cause,
+        _mail(
+            event,
+            Kind.ERASURE_ASKED,
+            f"{event.contact_id}:{school.today().isoformat()}",
             address=school.support_email,
         )
         for event in events
@@ -215,11 +210,10 @@ def queue_simulation_notice(events: list[Event]) -> None:
     """The student is told that staff looked, once: when it starts, a day later, or else when it ends."""
     notice = School.current().simulation_notice
     queue_mail(
-        Message(
-            key=f"simulation:{event.data['simulation']}",
-            kind=Kind.SIMULATION,
-            contact_id=event.contact_id,
-            cause=event.cause,
+        _mail(
+            event,
+            Kind.SIMULATION,
+            event.data["simulation"],
             data={"simulation": event.data["simulation"]},
             next_attempt_at=event.occurred_at
             + timedelta(days=1 if notice == SimulationNotice.DAY_AFTER else 0),

@@ -2,11 +2,13 @@
 
 import logging
 import os
+import sys
 import time
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import task_postrun, task_prerun, worker_init
 from django.conf import settings
+from django.db import close_old_connections
 from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -40,6 +42,9 @@ app.conf.update(
     task_default_queue="bulk",
     task_serializer="json",
     accept_content=["json"],
+    # Left to itself Celery hangs up after every task, and connecting to the database takes as
+    # long as the work. A connection lives as CONN_MAX_AGE says, in a worker as in the web.
+    CELERY_DB_REUSE_MAX=sys.maxsize,
 )
 app.autodiscover_tasks(["portal", "notifications"])
 
@@ -52,6 +57,12 @@ def _be_patient(**_kwargs: object) -> None:
     """A worker waits on its sockets by profession; only who answers a request must be quick."""
     app.conf.broker_transport_options["socket_timeout"] = 2
     app.conf.broker_transport_options["socket_connect_timeout"] = 2
+
+
+@task_prerun.connect
+@task_postrun.connect
+def _hang_up_what_is_old_or_broken(**_kwargs: object) -> None:
+    close_old_connections()
 
 
 class Circuit:

@@ -88,44 +88,34 @@ class LinkQuerySet(models.QuerySet["Link"]):
         purpose: Purpose,
         section: Section = Section.HOME,
         delivery: str,
-        key: str | None = None,
         self_service: bool = False,
         email: str = "",
         browser: str = "",
     ) -> Link:
-        """Make a link and record `magic_link.created`; with a `key` asked for before, return that link.
+        """Make a link and record `magic_link.created`.
 
-        `delivery` is "mail" (a mail of its own follows), "inside" (of a mail that is being
-        written) or "copy". A self-service link supersedes the older self-service ones of its purpose.
-        `email` is the new address to be confirmed; the mail goes there. `browser` is a digest of
-        the cookie of who asks, and gives a login link its code.
+        `delivery` is "mail" (a mail of its own follows) or "copy"; see request_inside() for the third. A
+        self-service link supersedes the older self-service ones of its purpose. `email` is the new
+        address to be confirmed; the mail goes there. `browser` is a digest of the cookie of who asks,
+        and gives a login link its code.
         """
         if self_service:
             older = self.filter(user=user, purpose=purpose, is_self_service=True)
             older.open().update(superseded_at=now())
-        nonce = secrets.token_bytes(16)
         seconds = settings.LINK_LIFETIMES[purpose]
         if self_service and purpose != Purpose.CONFIRM_EMAIL:
             seconds = settings.SELF_SERVICE_LINK_SECONDS
-        fields = {
-            "user": user,
-            "purpose": purpose,
-            "section": section,
-            "nonce": nonce,
-            "digest": digest(derive(nonce)),
-            "is_self_service": self_service,
-            "email": email,
-            "browser": browser,
-            "delivery": delivery,
-            "created_by": context.actor(),
-            "expires_at": now() + timedelta(seconds=seconds),
-        }
-        if key:
-            link, is_new = self.get_or_create(key=key, defaults=fields)
-        else:
-            link, is_new = self.create(**fields), True
-        if not is_new:
-            return link
+        link = self.create(
+            user=user,
+            purpose=purpose,
+            section=section,
+            is_self_service=self_service,
+            email=email,
+            browser=browser,
+            delivery=delivery,
+            expires_at=now() + timedelta(seconds=seconds),
+            **_drawn(),
+        )
         record(
             Name.MAGIC_LINK_CREATED,
             contact=user.contact,
@@ -154,13 +144,14 @@ class LinkQuerySet(models.QuerySet["Link"]):
         keys = {f"{key}:{user.pk}": user for user in users}
         known = set(self.filter(key__in=keys).values_list("key", flat=True))
         links = self.bulk_create(
-            Link.fresh(
+            Link(
                 user=user,
                 purpose=purpose,
                 section=section,
                 delivery=delivery,
                 key=own,
                 expires_at=now() + timedelta(seconds=seconds),
+                **_drawn(),
             )
             for own, user in keys.items()
             if own not in known
@@ -169,6 +160,32 @@ class LinkQuerySet(models.QuerySet["Link"]):
             Name.MAGIC_LINK_CREATED, [(link.user.contact_id, link.facts()) for link in links]
         )
         return links
+
+    @transaction.atomic
+    def request_inside(
+        self, user: User, *, purposes: dict[str, Purpose], section: Section
+    ) -> list[Link]:
+        """The links of a mail to `user` that is being written, by their keys: what was made before, or else anew.
+
+        Records `magic_link.created` of those that are new. Three statements, however many they are.
+        """
+        fresh = {
+            key: Link(
+                user=user,
+                purpose=purpose,
+                section=section,
+                delivery="inside",
+                key=key,
+                expires_at=now() + timedelta(seconds=settings.LINK_LIFETIMES[purpose]),
+                **_drawn(),
+            )
+            for key, purpose in purposes.items()
+        }
+        self.bulk_create(fresh.values(), ignore_conflicts=True)
+        links = {link.key: link for link in self.filter(key__in=fresh)}
+        new = [links[key] for key, link in fresh.items() if links[key].digest == link.digest]
+        record_many(Name.MAGIC_LINK_CREATED, [(user.contact_id, link.facts()) for link in new])
+        return [links[key] for key in fresh]
 
     @transaction.atomic
     def mail_to(
@@ -201,9 +218,19 @@ class LinkQuerySet(models.QuerySet["Link"]):
         return True
 
     @transaction.atomic
-    def consume(self, token: str) -> Link | None:
-        """Spend `token`; None if it is used, expired, superseded, revoked or forged, or the person is blocked."""
-        return self.by_token(token)._spend()
+    def consume(self, token: str, *, password: str = "") -> Link | None:
+        """Spend `token`, and make `password`, if there is one, its owner's own: both or neither.
+
+        None if it is used, expired, superseded, revoked or forged, or the person is blocked.
+        """
+        mine = self.by_token(token)
+        if password:  # the owner first, then their links, as everybody locks them who ends links
+            owner = User.objects.filter(links__in=mine)
+            owner.select_for_update(no_key=True, of=["self"]).first()
+        link = mine._spend()
+        if link and password:
+            link.user.change_password(password)
+        return link
 
     @transaction.atomic
     def consume_code(self, code: str, *, browser: str) -> Link | None:
@@ -260,6 +287,12 @@ def _lock(user: User) -> None:
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
+def _drawn() -> dict[str, Any]:
+    """A link's own secret, and who makes it."""
+    nonce = secrets.token_bytes(16)
+    return {"nonce": nonce, "digest": digest(derive(nonce)), "created_by": context.actor()}
+
+
 def derive(nonce: bytes) -> str:
     """The token of a link: derived, so that a mail sent twice carries the same one, yet stored nowhere.
 
@@ -274,9 +307,8 @@ class Link(models.Model):
     user = models.ForeignKey(User, models.PROTECT, related_name="links")
     purpose = models.CharField(max_length=20, choices=Purpose)
     section = models.CharField(max_length=20, choices=Section, default=Section.HOME)
-    key = models.CharField(
-        max_length=200, unique=True, null=True
-    )  # what makes asking twice harmless
+    # What makes asking twice harmless.
+    key = models.CharField(max_length=200, unique=True, null=True)
     nonce = models.BinaryField(max_length=16)
     digest = models.CharField(max_length=64, unique=True)
     is_self_service = models.BooleanField(default=False)
@@ -298,12 +330,6 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} link #{self.pk}"
-
-    @classmethod
-    def fresh(cls, **fields: Any) -> Link:
-        """One that is not saved yet, with a secret of its own, made by whoever acts."""
-        nonce = secrets.token_bytes(16)
-        return cls(nonce=nonce, digest=digest(derive(nonce)), created_by=context.actor(), **fields)
 
     def facts(self) -> dict[str, Fact]:
         """What the log says of it. Never what opens it."""
@@ -349,7 +375,7 @@ class Link(models.Model):
 
     @property
     def state(self) -> str:
-        """created, opened, used, superseded, revoked or expired: the first that is true, last first."""
+        """used, revoked, superseded, expired, opened or created: the first that is true."""
         if self.used_at:
             return "used"
         if self.revoked_at:
@@ -372,7 +398,18 @@ class Link(models.Model):
     class Meta:
         indexes = [
             # The link whose code is typed into the browser that asked for it.
-            models.Index(fields=["browser"], condition=~Q(browser=""), name="link_by_browser")
+            models.Index(fields=["browser"], condition=~Q(browser=""), name="link_by_browser"),
+            # Contacts by whether an invitation waits for them.
+            models.Index(
+                fields=["user", "expires_at"],
+                condition=Q(
+                    purpose=Purpose.INVITATION,
+                    used_at=None,
+                    superseded_at=None,
+                    revoked_at=None,
+                ),
+                name="link_open_invitation",
+            ),
         ]
         constraints = [
             models.CheckConstraint(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,9 +9,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, is_pk
+from accounts.http import StaffRequest
 from notifications.letters import REASONS
 from notifications.models import Message, State
+from portal.paging import Place
 
 PAGE = 50
 
@@ -22,16 +21,13 @@ PAGE = 50
 def message_list(request: StaffRequest) -> HttpResponse:
     """Messages, newest first, of one state or all."""
     state = request.GET.get("state", "")
-    before = request.GET.get("before", "")
-    rows = Message.objects.select_related("contact", "user").defer("body").order_by("-pk")
+    found = Message.objects.select_related("contact", "user").defer("body")
     if state in State.values:
-        rows = rows.filter(state=state)
-    if is_pk(before):
-        rows = rows.filter(pk__lt=int(before))
-    page = list(rows[: PAGE + 1])
-    where = {"state": state} if state else {}
+        found = found.filter(state=state)
+    page = Place(request.GET, size=PAGE).page(found)
     context = {
-        "rows": [(message, REASONS.get(message.reason, "")) for message in page[:PAGE]],
+        "page": page,
+        "rows": [(message, REASONS.get(message.reason, "")) for message in page.rows],
         "state": state,
         "tabs": [
             {
@@ -41,10 +37,6 @@ def message_list(request: StaffRequest) -> HttpResponse:
             }
             for value, label in [("", _("All")), *State.choices]
         ],
-        "next_url": f"?{urlencode(where | {'before': page[PAGE - 1].pk})}"
-        if len(page) > PAGE
-        else "",
-        "prev_url": f"?{urlencode(where)}" if before else "",
     }
     return render(request, "notifications/dashboard/message_list.html", context)
 
@@ -66,6 +58,8 @@ def message_detail(request: StaffRequest, pk: int) -> HttpResponse:
 def message_send(request: StaffRequest, pk: int) -> HttpResponse:
     """Send what was held back or given up. Twice is harmless: what waits or was sent stays as it is."""
     message = get_object_or_404(Message, pk=pk)
-    message.replay()
-    messages.success(request, _("The message is on its way."))
+    if message.replay():
+        messages.success(request, _("The message is on its way."))
+    else:
+        messages.info(request, _("There was nothing to do."))
     return redirect("notifications:message_detail", pk)

@@ -243,3 +243,18 @@ def test_a_broken_reaction_holds_up_nobody_else(bob, charlie, committed, mailout
         Outbox.objects.filter(pk=stuck.pk).update(next_attempt_at=now())
         events.dispatch()
     assert Outbox.objects.get(pk=stuck.pk).dead_at
+
+
+def test_an_event_that_somebody_else_dispatched_after_all_stops_nobody(bob, monkeypatch):
+    give(bob, make.offer())
+    looks = []
+
+    def overtaken(rows):
+        if looks:
+            Outbox.objects.all().delete()
+        looks.append(rows)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(events, "_dispatch", overtaken)
+    assert events.dispatch() > 0
+    assert not Outbox.objects.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 from datetime import timedelta
+from functools import partial
 
 import make
 import pytest
@@ -11,10 +12,14 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts.models import Role
+from accounts.models import Contact, Link, Role, User
+from accounts.models.link import Purpose
 from enrollments.models import Grant
+from notifications.line import line
 from notifications.mail import deliver
 from notifications.models import Message, State
+from portal import context
+from portal.benchmark.measuring import counted
 
 
 @pytest.fixture
@@ -94,10 +99,44 @@ def test_after_eight_attempts_it_is_given_up_until_staff_send_it(waiting, server
     waiting.refresh_from_db()
     assert (waiting.state, waiting.attempts) == (State.DEAD, 8)
     server(None)
-    login(alice).post(reverse("notifications:message_send", args=[waiting.pk]))
+    send = partial(login(alice).post, reverse("notifications:message_send", args=[waiting.pk]))
+    assert "The message is on its way." in send(follow=True).content.decode()
     deliver(waiting.pk)
     waiting.refresh_from_db()
     assert waiting.state == State.SENT
+    assert "There was nothing to do." in send(follow=True).content.decode()
+
+
+def test_mails_speak_the_language_their_reader_reads_in_the_portal(
+    bob, login, committed, mailoutbox
+):
+    Contact.objects.filter(pk=bob.pk).update(language="it")
+    User.objects.appoint(email=bob.email, role=Role.OWNER)
+    staff = User.objects.get(contact=bob)
+    for language, word in (("", "Ciao Bob!"), ("pt-br", "Olá, Bob!")):
+        staff.language = language
+        staff.save(update_fields=["language"])
+        page = login(staff).get("/dashboard/").content.decode()
+        assert f'lang="{language or "it"}"' in page
+        with committed():
+            staff.change_password("flour and water")
+        assert word in mailoutbox[-1].body
+
+
+def test_staff_who_are_blocked_as_students_hear_of_their_login_all_the_same(
+    bob, committed, mailoutbox
+):
+    """Or else whoever may block contacts could keep an owner from a new password."""
+    owner = User.objects.appoint(email=bob.email, role=Role.OWNER)
+    bob.block(reason="x")
+    with committed():
+        Link.objects.mail_to(User.objects.get(pk=owner.pk), purpose=Purpose.RESET)
+    with committed():
+        owner.change_password("flour and water")
+    assert [mail.to for mail in mailoutbox] == [[bob.email]] * 2
+    with committed():
+        make.grant(contact=bob, notify=True)
+    assert len(mailoutbox) == 2
 
 
 def test_a_message_that_kills_its_sender_is_given_up(waiting):
@@ -109,12 +148,55 @@ def test_a_message_that_kills_its_sender_is_given_up(waiting):
     assert waiting.state == State.DEAD
 
 
+def test_a_welcome_takes_few_statements(waiting, mailoutbox):
+    with counted() as statements:
+        deliver(waiting.pk)
+    assert len(mailoutbox) == 1
+    assert len(statements) <= 10
+
+
 def test_a_message_has_one_sender_at_a_time(waiting):
     assert Message.objects.claim(waiting.pk)
     assert Message.objects.claim(waiting.pk) is None
+
+
+def test_many_mails_share_a_line_to_the_server_until_it_fails_or_they_are_too_many(
+    committed, mailoutbox, server, monkeypatch
+):
+    opened = []
+
+    def note(mailer: EmailBackend) -> None:
+        opened.append(mailer)
+
+    def grant(number: int, *, cause: str) -> None:
+        line.close()
+        opened.clear()
+        people = [make.contact().pk for _ in range(number)]
+        with committed(), context.acting(cause=cause):
+            terms = {"offer": make.offer(), "source": "manual"}
+            Grant.objects.grant_many(contact_ids=people, **terms)
+
+    monkeypatch.setattr(EmailBackend, "open", note)
+    grant(4, cause="bulk:1")
+    assert (len(opened), len(mailoutbox)) == (1, 4)
+    monkeypatch.setattr("notifications.line.MOST", 3)
+    grant(4, cause="import:1")
+    assert (len(opened), len(mailoutbox)) == (2, 8)
+    server(smtplib.SMTPServerDisconnected("gone"))
+    grant(2, cause="bulk:2")
+    assert len(opened) == 2, "the second did not try the line of the first"
 
 
 def test_a_stranger_to_the_message_log_sees_none_of_it(waiting, bob, login):
     for name in ("message_list", "message_detail"):
         args = [waiting.pk] if name == "message_detail" else []
         assert login(bob).get(reverse(f"notifications:{name}", args=args)).status_code == 403
+
+
+def test_the_school_hears_of_a_wish_to_be_erased_though_they_are_blocked_by_then(
+    bob, school, committed, mailoutbox
+):
+    with committed():
+        bob.ask_erasure()
+        bob.block(reason="x")
+    assert [mail.to for mail in mailoutbox] == [["help@example.com"]]
