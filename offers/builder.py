@@ -13,17 +13,6 @@ from django.utils.translation import ngettext
 from offers import rules
 from offers.models import Course, Lesson, LessonKind, Module, Requirement
 
-# The drawing of each kind, in static/img/icons.svg.
-ICONS = {
-    LessonKind.TEXT: "text",
-    LessonKind.VIDEO: "play",
-    LessonKind.AUDIO: "audio",
-    LessonKind.FILE: "download",
-    LessonKind.EMBED: "embed",
-    LessonKind.QUIZ: "quiz",
-    LessonKind.LIVE: "live",
-}
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -40,9 +29,12 @@ class Row:
     """One lesson."""
 
     lesson: Lesson
-    icon: str
     rules: list[str]
     lacks: str  # in words; "" if there is something to see
+
+    @property
+    def icon(self) -> str:
+        return LessonKind(self.lesson.kind).icon
 
 
 @dataclass(frozen=True)
@@ -98,7 +90,7 @@ class Outline:
     def _row(self, lesson: Lesson) -> Row:
         needed = self.needs.get(lesson.pk)
         required = [other for other in self.lessons if other.pk in needed] if needed else []
-        return Row(lesson, icon_of(lesson.kind), rules.in_words(lesson, required), _lacks(lesson))
+        return Row(lesson, rules.in_words(lesson, required), _lacks(lesson))
 
     @property
     def draft_count(self) -> int:
@@ -107,11 +99,6 @@ class Outline:
     def consequences(self) -> list[str]:
         """What the rules lead to, where that is hardly meant."""
         return list(rules.consequences(self.course, self.lessons, self.needs))
-
-
-def icon_of(kind: str) -> str:
-    """The drawing of a kind of lesson."""
-    return ICONS[LessonKind(kind)]
 
 
 def _lacks(lesson: Lesson) -> str:
@@ -140,7 +127,7 @@ def kinds() -> list[Kind]:
         LessonKind.QUIZ: _("Questions to answer; passing it completes the lesson."),
         LessonKind.LIVE: _("A date, a link to join, the recording afterwards."),
     }
-    return [Kind(kind.value, str(kind.label), ICONS[kind], text) for kind, text in texts.items()]
+    return [Kind(kind.value, str(kind.label), kind.icon, text) for kind, text in texts.items()]
 
 
 def losses(lesson: Lesson) -> list[str]:

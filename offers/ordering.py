@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 from django.db import connection, transaction
 
 from offers.models import Course, Lesson, Module
+from portal.events import Name, record
 
 type Order = list[tuple[int, list[int]]]  # modules, each with its lessons, first to last
 
@@ -32,16 +34,18 @@ def reorder(course: Course, order: Order) -> None:
     Raises OutOfDate, with nothing changed, unless it names each of them once. A constant number of statements.
     """
     lock(course)
-    if _sorted(order) != _sorted(present_order(course)):
+    before = present_order(course)
+    if _sorted(order) != _sorted(before):
         raise OutOfDate
-    _write(order)
+    _change(course, before, order)
 
 
 @transaction.atomic
 def move(course: Course, moved: Module | Lesson, *, by: int) -> None:
     """One place up (-1) or down (1). A lesson at the edge of its module goes into the next one; else nothing."""
     lock(course)
-    order = present_order(course)
+    before = present_order(course)
+    order = deepcopy(before)
     modules = [pk for pk, _lessons in order]
     if isinstance(moved, Module):
         here = modules.index(moved.pk)
@@ -58,7 +62,14 @@ def move(course: Course, moved: Module | Lesson, *, by: int) -> None:
             lessons.remove(moved.pk)
             beside = order[here + by][1]
             beside.insert(0 if by > 0 else len(beside), moved.pk)
-    _write(order)
+    _change(course, before, order)
+
+
+def _change(course: Course, before: Order, after: Order) -> None:
+    """Write an order, and record it if it is another one."""
+    _write(after)
+    if after != before:
+        record(Name.COURSE_UPDATED, **course.facts(), fields=["order"])
 
 
 def settle(course: Course) -> None:

@@ -46,6 +46,8 @@ class Name(models.TextChoices):
     CONTACT_ERASURE_WITHDRAWN = "contact.erasure_withdrawn", _("Erasure asked for no more")
     CONTACT_ARCHIVED = "contact.archived", _("Contact archived")
     CONTACT_REPAIRED = "contact.repaired", _("Contact repaired")
+    NOTE_DELETED = "note.deleted", _("Note deleted")
+    SEGMENT_DELETED = "segment.deleted", _("Segment deleted")
     PORTAL_INVITED = "portal.invited", _("Invited to the portal")
     PORTAL_JOINED = "portal.joined", _("Joined the portal")
     PORTAL_LOGIN = "portal.login", _("Logged in")
@@ -60,7 +62,9 @@ class Name(models.TextChoices):
     SIMULATION_STARTED = "simulation.started", _("Session simulated")
     SIMULATION_ENDED = "simulation.ended", _("Simulated session ended")
     SIMULATION_VIEWED = "simulation.viewed", _("Page seen in a simulated session")
+    SIMULATION_LOADED = "simulation.loaded", _("Part of a page loaded in a simulated session")
     SIMULATION_REFUSED = "simulation.refused", _("Refused in a simulated session")
+    MESSAGE_REPLAYED = "message.replayed", _("Mail sent by hand")
     PASSWORD_REQUESTED = "password.requested", _("Temporary password requested")
     PASSWORD_CHANGED = "password.changed", _("Password changed")
     OFFER_GRANTED = "offer.granted", _("Offer granted")
@@ -73,8 +77,22 @@ class Name(models.TextChoices):
     OFFER_ARCHIVED = "offer.archived", _("Offer archived")
     OFFER_COURSE_ADDED = "offer.course_added", _("Course added to an offer")
     OFFER_COURSE_REMOVED = "offer.course_removed", _("Course removed from an offer")
+    OFFER_UPDATED = "offer.updated", _("Offer changed")
     COURSE_PUBLISHED = "course.published", _("Course published")
     COURSE_ARCHIVED = "course.archived", _("Course archived")
+    COURSE_UPDATED = "course.updated", _("Course changed")
+    MODULE_UPDATED = "module.updated", _("Module changed")
+    MODULE_DELETED = "module.deleted", _("Module deleted")
+    LESSON_CREATED = "lesson.created", _("Lesson created")
+    LESSON_UPDATED = "lesson.updated", _("Lesson changed")
+    LESSON_DELETED = "lesson.deleted", _("Lesson deleted")
+    QUIZ_UPDATED = "quiz.updated", _("Quiz changed")
+    QUESTION_CREATED = "question.created", _("Question created")
+    QUESTION_UPDATED = "question.updated", _("Question changed")
+    QUESTION_DELETED = "question.deleted", _("Question deleted")
+    COHORT_CREATED = "cohort.created", _("Cohort created")
+    COHORT_UPDATED = "cohort.updated", _("Cohort changed")
+    COHORT_DELETED = "cohort.deleted", _("Cohort deleted")
     ENROLLMENT_CHANGED = "enrollment.changed", _("Enrollment changed")
     COURSE_STARTED = "course.started", _("Course started")
     COURSE_COMPLETED = "course.completed", _("Course completed")
@@ -172,14 +190,14 @@ def dispatch(limit: int = BATCH) -> int:
         return _dispatch(Outbox.objects.due().order_by("event_id")[:limit])
     except Exception:
         logger.exception("A reaction failed; its events are now dispatched one by one")
-    pks = list(Outbox.objects.due().order_by("event_id").values_list("pk", flat=True)[:limit])
-    for pk in pks:
+    rows = list(Outbox.objects.due().order_by("event_id")[:limit])
+    for row in rows:
         try:
-            _dispatch(Outbox.objects.due().filter(pk=pk))
+            _dispatch(Outbox.objects.due().filter(pk=row.pk))
         except Exception as error:
-            logger.exception("Event %s cannot be dispatched", pk)
-            Outbox.objects.get(pk=pk).fail(f"{type(error).__name__}: {error}")
-    return len(pks)
+            logger.exception("Event %s cannot be dispatched", row.pk)
+            row.fail(f"{type(error).__name__}: {error}")
+    return len(rows)
 
 
 @transaction.atomic

@@ -23,8 +23,9 @@ from accounts.models.simulation import End
 from accounts.simulation import REFUSALS
 from enrollments.models import Enrollment
 from enrollments.models.enrollment import LearningStatus
-from enrollments.models.grant import source_label
-from offers.models import Cohort, Course, Lesson, Offer
+from enrollments.models.grant_terms import source_label
+from notifications.models import Kind
+from offers.models import Cohort, Course, Lesson, Module, Offer, Question, Quiz
 from portal.events import Name
 from portal.models import Event, School
 
@@ -39,6 +40,7 @@ NOUNS: dict[str, tuple[type[models.Model], str]] = {
 }
 
 ICONS = {
+    "cohort": "users",
     "comment": "comment",
     "contact": "user",
     "course": "book",
@@ -48,12 +50,17 @@ ICONS = {
     "lesson": "check",
     "login": "lock",
     "magic_link": "link",
+    "message": "mail",
+    "module": "book",
+    "note": "edit",
     "offer": "key",
     "password": "lock",
     "portal": "arrow-right",
+    "question": "help",
     "quiz": "check",
     "role": "shield",
     "second_factor": "shield",
+    "segment": "filter",
     "session": "logout",
     "settings": "settings",
     "simulation": "eye",
@@ -132,7 +139,7 @@ def _subjects(event: Event) -> tuple[str, ...]:
 def _sentence(event: Event, titles: Titles) -> Sentence:
     name, data = Name(event.name), event.data
     named = (titles.get((word, data.get(word, 0)), "") for word in _subjects(event))
-    subject = next(filter(None, named), "")
+    subject = data.get("title") or next(filter(None, named), "")
     details = [*FACTS.get(name, _no_facts)(data), *_common(name, data, titles)]
     return Sentence(
         text=f"{name.label}: {subject}" if subject else str(name.label),
@@ -170,7 +177,9 @@ def _common(name: Name, data: Data, titles: Titles) -> Iterator[str]:
         yield _("without a mail")
     if data.get("reason"):
         yield str(data["reason"])
-    if "cohort" in data:
+    if "title" in data:
+        yield titles.get(("course", data.get("course", 0)), "")
+    elif "cohort" in data:
         pk = data["cohort"]
         yield _("cohort: %s") % (titles.get(("cohort", pk), _("deleted")) if pk else _("none"))
     if data.get("section"):
@@ -208,6 +217,13 @@ def _changed_fields(model: type[models.Model]) -> Callable[[Data], Iterator[str]
     return facts
 
 
+def _lesson(data: Data) -> Iterator[str]:
+    """What of a lesson was changed, and whether students see it."""
+    fields = [field for field in data.get("fields", ()) if field != "published_at"]
+    yield from _changed_fields(Lesson)({"fields": fields})
+    yield _("Published") if data["published"] else _("Draft")
+
+
 def _settings(data: Data) -> Iterator[str]:
     """The names of the settings that were changed, each with its new value where that is on record."""
     for name in data["fields"]:
@@ -225,9 +241,19 @@ def _value(model: type[models.Model], name: str, value: Any) -> str:
     return str(dict(field.flatchoices).get(value, value))
 
 
+# What is changed beside the columns of a noun, or is better called otherwise.
+CHANGED = {
+    "archived_at": gettext_lazy("brought back"),
+    "attachments": gettext_lazy("Files"),
+    "choices": gettext_lazy("Answers"),
+    "dates": gettext_lazy("Dates"),
+    "order": gettext_lazy("Order"),
+}
+
+
 def _field_label(model: type[models.Model], name: str) -> str:
-    if name == "archived_at":
-        return _("brought back")
+    if name in CHANGED:
+        return str(CHANGED[name])
     return str(cast("models.Field[Any, Any]", model._meta.get_field(name)).verbose_name)
 
 
@@ -279,6 +305,10 @@ def _roles(data: Data) -> Iterator[str]:
     if data.get("withheld"):
         withheld = ", ".join(str(WORDS.get(name, name)) for name in data["withheld"])
         yield _("withheld: %s") % withheld
+
+
+def _mail(data: Data) -> Iterator[str]:
+    yield str(Kind(data["kind"]).label)
 
 
 SECOND_FACTORS = {
@@ -368,16 +398,26 @@ FACTS: dict[Name, Callable[[Data], Iterator[str]]] = {
     Name.OFFER_GRANTED: _dates,
     Name.OFFER_EXTENDED: _dates,
     Name.OFFER_EXPIRED: _expiry,
+    Name.OFFER_UPDATED: _changed_fields(Offer),
+    Name.COURSE_UPDATED: _changed_fields(Course),
     Name.COURSE_RATED: _rated,
+    Name.MODULE_UPDATED: _changed_fields(Module),
+    Name.LESSON_CREATED: _lesson,
+    Name.LESSON_UPDATED: _lesson,
+    Name.QUIZ_UPDATED: _changed_fields(Quiz),
+    Name.QUESTION_UPDATED: _changed_fields(Question),
+    Name.COHORT_UPDATED: _changed_fields(Cohort),
     Name.ENROLLMENT_CHANGED: _new_values,
     Name.IMPORT_FINISHED: _counts,
     Name.IMPORT_UNDONE: _counts,
     Name.EXPORT_MADE: _exported,
+    Name.MESSAGE_REPLAYED: _mail,
     Name.PASSWORD_CHANGED: _password,
     Name.ROLE_CHANGED: _roles,
     Name.SECOND_FACTOR_CHANGED: _second_factor,
     Name.SIMULATION_ENDED: _simulation_ended,
     Name.SIMULATION_VIEWED: _simulation_request,
+    Name.SIMULATION_LOADED: _simulation_request,
     Name.SIMULATION_REFUSED: _simulation_request,
     Name.QUIZ_SUBMITTED: _quiz_result,
     Name.SETTINGS_CHANGED: _settings,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import BoundField
 from django.utils.formats import date_format
@@ -20,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from offers.models import Cohort, Course, Lesson, Module, Offer, Question
 from offers.slugs import free_slug, lock_slugs
 from portal import context
+from portal.events import Name, record
 from portal.models import File
 from portal.uploads import Upload, UploadField, settle
 
@@ -28,19 +30,39 @@ KEPT = "kept_"  # begins the name of the hidden field
 
 
 class CarefulForm[Noun: (Cohort, Course, Module, Lesson, Offer, Question)](forms.ModelForm[Noun]):
-    """A form that writes what it changed, so that an edit never takes back what happened beside it."""
+    """A form that writes what it changed, so that an edit never takes back what happened beside it.
 
+    The log says so: `created` of a new noun, if students may get it at once, and `updated` of an edit.
+    """
+
+    created: ClassVar[Name | None] = None
+    updated: ClassVar[Name]
+
+    @transaction.atomic
     def save(self, commit: bool = True) -> Noun:
         """Insert the noun, or update the fields that differ."""
         if not self.instance.pk:
-            self.instance.save()
-        elif changed := self.written():
-            self.instance.save(update_fields=changed)
+            self.insert()
+        else:
+            self.update(self.written())
         return self.instance
+
+    def insert(self) -> None:
+        """Write a new noun."""
+        self.instance.save()
+        if self.created:
+            record(self.created, **self.instance.facts())
+
+    def update(self, columns: set[str], *, beside: Collection[str] = ()) -> None:
+        """Write these columns, and record them with what else is changed `beside` them."""
+        if columns:
+            self.instance.save(update_fields=columns)
+        if fields := sorted(columns | {*beside}):
+            record(self.updated, **self.instance.facts(), fields=fields)
 
     def written(self) -> set[str]:
         """The columns that differ from what is there."""
-        return {*self.changed_data, "slug"} & {*(self._meta.fields or ())}
+        return {*self.changed_data} & {*(self._meta.fields or ())}
 
 
 class SluggishForm[Noun: (Course, Offer)](CarefulForm[Noun]):

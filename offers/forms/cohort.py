@@ -9,20 +9,24 @@ from itertools import groupby
 from typing import Any, ClassVar
 
 from django import forms
+from django.db import transaction
 from django.db.models import Prefetch
 from django.forms import BoundField
 from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.http import is_pk
 from offers.forms.careful import CarefulForm, day_field, moment_field
 from offers.models import Cohort, CohortDate, Course, Lesson, LessonKind, Module
 from offers.rules import in_words
+from portal.addresses import is_pk
+from portal.events import Name, record
 
 
 class CohortForm(CarefulForm[Cohort]):
     """What a cohort is called, and its days."""
+
+    created, updated = Name.COHORT_CREATED, Name.COHORT_UPDATED
 
     starts_on = day_field(
         label=_("First day"),
@@ -116,8 +120,9 @@ class CohortDatesForm(forms.Form):
             )
         return words
 
+    @transaction.atomic
     def save(self) -> None:
-        """Write all of them; three statements, however many lessons."""
+        """Write all of them, and record it if they differ; four statements, however many lessons."""
         rows = [row for lesson in self.lessons if _says_something(row := self._written(lesson))]
         kept = [row.lesson_id for row in rows]
         self.cohort.dates.filter(lesson__in=self.lessons).exclude(lesson__in=kept).delete()
@@ -127,6 +132,8 @@ class CohortDatesForm(forms.Form):
             unique_fields=["cohort", "lesson"],
             update_fields=["opens_on", "live_at", "join_url"],
         )
+        if self.has_changed():
+            record(Name.COHORT_UPDATED, **self.cohort.facts(), fields=["dates"])
 
     def _written(self, lesson: Lesson) -> CohortDate:
         """The row as it was sent. What has no field here, for the lesson is no live class now, stays."""

@@ -12,12 +12,15 @@ from offers import ordering
 from offers.forms.careful import SluggishForm, VersionedForm, day_field
 from offers.models import Course, Module
 from offers.models.course import next_position
+from portal.events import Name
 from portal.models import FileKind
 from portal.uploads import UploadField
 
 
 class CourseForm(SluggishForm[Course], VersionedForm[Course]):
     """What a course is called, how it looks, and how one goes through it."""
+
+    updated = Name.COURSE_UPDATED
 
     cover = UploadField(
         kind=FileKind.IMAGE, label=_("Cover"), required=False, help_text=_("Wide: 16 to 9.")
@@ -42,19 +45,19 @@ class CourseForm(SluggishForm[Course], VersionedForm[Course]):
     @transaction.atomic
     def save(self, commit: bool = True) -> Course:
         """Write what changed as the next version. Raises Overtaken."""
-        is_new = self.instance.pk is None
         files = self.settle_uploads()
-        if is_new:
-            self.instance.save()
-            return self.instance
-        self.claim()
-        self.instance.save(update_fields=self.written() | files)
+        if self.instance.pk is None:
+            self.insert()
+        else:
+            self.claim()
+            self.update(self.written() | files)
         return self.instance
 
 
 class ModuleForm(VersionedForm[Module]):
     """A module: what it is called, and when it opens."""
 
+    updated = Name.MODULE_UPDATED
     version_field = forms.CharField
 
     opens_on = day_field(label=_("Opens on"), help_text=_("For everybody, on this day."))

@@ -20,6 +20,7 @@ from offers.forms.careful import VersionedForm, day_field, moment_field
 from offers.models import Attachment, Course, Lesson, LessonKind, Module, Quiz, Requirement
 from offers.models.course import next_position
 from offers.ordering import lock, settle
+from portal.events import Name, record
 from portal.models import FileKind, School
 from portal.uploads import Upload, UploadField
 
@@ -54,6 +55,8 @@ class LessonForm(VersionedForm[Lesson]):
 
     `kind` is the one that was sent or `asked` for, else the lesson's own.
     """
+
+    created, updated = Name.LESSON_CREATED, Name.LESSON_UPDATED
 
     opens_on = day_field(label=_("Opens on"), help_text=_("For everybody, on this day."))
     live_at = moment_field(label=_("Begins"))
@@ -207,9 +210,16 @@ class LessonForm(VersionedForm[Lesson]):
         for lesson, required in rows.values_list("lesson_id", "required_id"):
             needs.setdefault(lesson, set()).add(required)
         lessons: list[Lesson] = []
+        # Judged where it will stand: a new one, and one that moves, at the end of its module.
+        goes = not self.instance.pk or "module" in self.changed_data
+        there = words.get("module") if goes else None
         for module in self.course.modules.prefetch_related("lessons"):
-            lessons += (mine if lesson.pk == key else lesson for lesson in module.lessons.all())
-            if not self.instance.pk and module == words.get("module"):
+            lessons += (
+                mine if lesson.pk == key else lesson
+                for lesson in module.lessons.all()
+                if there is None or lesson.pk != key
+            )
+            if module == there:
                 lessons.append(mine)
         by_pk = {lesson.pk: lesson for lesson in lessons}
         if key in (found := rules.circle(needs)):
@@ -223,19 +233,21 @@ class LessonForm(VersionedForm[Lesson]):
 
         What only another kind has goes; the questions of a quiz stay, should it become one again.
         """
-        lesson, is_new = self.instance, self.instance.pk is None
+        lesson, is_new, columns = self.instance, self.instance.pk is None, set[str]()
         if is_new or "module" in self.changed_data:
             lock(self.course)
             lesson.position = next_position(lesson.module.lessons.all())
+            columns.add("position")
         if not is_new:
             self.claim()
         if self.cleaned_data["published"] is not lesson.is_published:
             lesson.published_at = now() if self.cleaned_data["published"] else None
-        left = self._leave_behind() | self.settle_uploads()
+            columns.add("published_at")
+        columns |= self._leave_behind() | self.settle_uploads()
         if is_new:
-            lesson.save()
+            self.insert()
         else:
-            lesson.save(update_fields=self.written() | left | {"position", "published_at"})
+            self.update(self.written() | columns, beside={"requires"} & {*self.changed_data})
             if "module" in self.changed_data:
                 settle(self.course)
         self._write_requirements()
@@ -271,11 +283,14 @@ class LessonForm(VersionedForm[Lesson]):
         if not hasattr(self, "cleaned_data"):
             self.full_clean()
         uploads = self.cleaned_data.pop("attach", [])
-        is_there = Lesson.objects.select_for_update(no_key=True).filter(pk=self.instance.pk)
-        if uploads and is_there.exists():
-            present = list(self.instance.attachments.all())
-            Attachment.objects.bulk_create(
-                Attachment(lesson=self.instance, file=upload.save())
+        rows = Lesson.objects.select_for_update(of=["self"], no_key=True).select_related("module")
+        lesson = rows.filter(pk=self.instance.pk).first() if uploads else None
+        if lesson is not None:
+            present = list(lesson.attachments.all())
+            added = Attachment.objects.bulk_create(
+                Attachment(lesson=lesson, file=upload.save())
                 for upload in uploads
                 if not any(upload.is_same(file) for file in present)
             )
+            if added:
+                record(Name.LESSON_UPDATED, **lesson.facts(), fields=["attachments"])

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from offers.forms.careful import SluggishForm
 from offers.models import Course, Offer
 from offers.models.course import Status
+from portal.events import Name
 
 
 class DaysField(forms.CharField):
@@ -38,6 +39,8 @@ class DaysField(forms.CharField):
 
 class OfferForm(SluggishForm[Offer]):
     """An offer: what it is, how long it lasts, and the courses it holds."""
+
+    updated = Name.OFFER_UPDATED
 
     reminder_days = DaysField(
         label=_("Reminders"),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from offers.forms.careful import Overtaken, VersionedForm
 from offers.models import Choice, Question, QuestionKind, Quiz
 from offers.models.course import next_position
+from portal.events import Name, record
 
 BLANK_CHOICES = 2  # at the end of the page, for more
 FEWEST, MOST = 4, 20  # rows of choices on a page
@@ -26,6 +27,15 @@ class QuizForm(forms.ModelForm[Quiz]):
         model = Quiz
         fields: ClassVar[list[str]] = ["pass_mark", "max_attempts", "reveal"]
 
+    @transaction.atomic
+    def save(self, commit: bool = True) -> Quiz:
+        """Keep what changed, and record it."""
+        if self.changed_data:
+            self.instance.save(update_fields=self.changed_data)
+            lesson = self.instance.lesson
+            record(Name.QUIZ_UPDATED, **lesson.facts(), fields=self.changed_data)
+        return self.instance
+
 
 class QuestionForm(VersionedForm[Question]):
     """A question with its choices: a text and a tick each; a row left empty is none.
@@ -34,6 +44,7 @@ class QuestionForm(VersionedForm[Question]):
     answers what they see, or is asked again. A page has at least `rows` of them.
     """
 
+    created, updated = Name.QUESTION_CREATED, Name.QUESTION_UPDATED
     version_field = forms.CharField
 
     class Meta:
@@ -117,11 +128,13 @@ class QuestionForm(VersionedForm[Question]):
         question = self.instance
         if question.pk:
             self.claim()
+            others = {*self.changed_data} - {*self.Meta.fields, "version"}
+            self.update(self.written(), beside={"choices"} if others else ())
         elif not Quiz.objects.select_for_update().filter(pk=question.quiz.pk).exists():
             raise Overtaken
         else:
             question.position = next_position(question.quiz.questions.all())
-        super().save()
+            self.insert()
         wanted = self._choices()
         for choice, (text, is_right) in zip(self.present, wanted, strict=False):
             choice.text, choice.is_right = text, is_right

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
@@ -66,6 +66,10 @@ class Cohort(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def facts(self) -> dict[str, Any]:
+        """What the log says of it, by its name: it may be deleted later."""
+        return {"cohort": self.pk, "course": self.course_id, "title": self.title}
 
     @property
     def state(self) -> Literal["upcoming", "running", "over"]:

@@ -16,7 +16,7 @@ from portal.models import File
 
 
 class Status(models.TextChoices):
-    """Where an offer or a course stands in its life."""
+    """Where a course stands in its life."""
 
     DRAFT = "draft", _("Draft")
     PUBLISHED = "published", _("Published")
@@ -144,6 +144,10 @@ class Course(Versioned):
     def __str__(self) -> str:
         return self.title
 
+    def facts(self) -> dict[str, Any]:
+        """What the log says of it."""
+        return {"course": self.pk}
+
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Write it; a new course joins every offer that holds all courses."""
@@ -185,6 +189,10 @@ class Module(Compared, Released):
 
     def __str__(self) -> str:
         return self.title
+
+    def facts(self) -> dict[str, Any]:
+        """What the log says of it, by its name: it may be deleted later."""
+        return {"module": self.pk, "course": self.course_id, "title": self.title}
 
     def words(self) -> object:
         return self.title, self.opens_after, self.opens_on

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from offers.models.course import Module, Released, Versioned
 from offers.video import validate_video
+from portal.events import Name, record
 from portal.models import File
 
 
@@ -27,9 +27,14 @@ class LessonKind(models.TextChoices):
     QUIZ = "quiz", _("Quiz")
     LIVE = "live", _("Live class")
 
+    @property
+    def icon(self) -> str:
+        """Its drawing in static/img/icons.svg."""
+        return {"video": "play", "file": "download"}.get(self.value, self.value)
+
 
 # LessonQuerySet.counted() for statements written by hand, of tables that are called `lesson` and `course`.
-COUNTED = (
+IS_COUNTED = (
     "lesson.published_at IS NOT NULL AND (course.completion <> 'quiz' OR lesson.kind = 'quiz')"
 )
 
@@ -108,14 +113,33 @@ class Lesson(Versioned, Released):
     def __str__(self) -> str:
         return self.title
 
+    def facts(self) -> dict[str, Any]:
+        """What the log says of it, by its name: it may be deleted later."""
+        return {
+            "lesson": self.pk,
+            "course": self.module.course_id,
+            "title": self.title,
+            "published": self.is_published,
+        }
+
+    @transaction.atomic
+    def publish(self, *, on: bool = True) -> None:
+        """Let students see it, or make it a draft again. Whoever edits it meanwhile is told; twice is harmless."""
+        mine = Lesson.objects.filter(pk=self.pk, published_at__isnull=on)
+        self.published_at = now() if on else None
+        if mine.update(published_at=self.published_at, version=F("version") + 1):
+            record(Name.LESSON_UPDATED, **self.facts(), fields=["published_at"])
+
+    @transaction.atomic
+    def detach(self, key: int) -> None:
+        """Take the attachment with this key off it, if it has it. The file goes where nothing else has it."""
+        gone, _by_model = self.attached.filter(pk=key).delete()
+        if gone:
+            record(Name.LESSON_UPDATED, **self.facts(), fields=["attachments"])
+
     @property
     def is_published(self) -> bool:
         return self.published_at is not None
-
-    @property
-    def live_until(self) -> datetime | None:
-        """When the live class is over: an hour, if nobody said how long it is."""
-        return self.live_at and self.live_at + timedelta(minutes=self.live_minutes or 60)
 
 
 class Attachment(models.Model):

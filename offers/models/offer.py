@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
@@ -17,6 +17,7 @@ from offers.models.course import Course
 from portal.events import Name, record
 
 COUNTED = 1000  # holders; beyond, pages say "1,000+"
+LONGEST = 36_500  # days a grant may last
 
 
 class Status(models.TextChoices):
@@ -88,7 +89,7 @@ class Offer(models.Model):
         _("default length in days"),
         null=True,
         blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(36_500)],
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST)],
         help_text=_("How long a new grant lasts. Empty: no end."),
     )
     # How many days before the end its holders are reminded, the earliest first. Empty: never.
@@ -103,6 +104,10 @@ class Offer(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def facts(self) -> dict[str, Any]:
+        """What the log says of it."""
+        return {"offer": self.pk}
 
     @property
     def is_active(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -73,6 +75,10 @@ class Question(Compared):
 
     def __str__(self) -> str:
         return self.text[:60]
+
+    def facts(self) -> dict[str, Any]:
+        """What the log says of it, by its name: it may be deleted later."""
+        return self.quiz.lesson.facts() | {"question": self.pk, "title": str(self)}
 
     def words(self) -> object:
         choices = self.choices.values_list("pk", "text", "is_right")

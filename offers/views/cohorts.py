@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -16,6 +15,7 @@ from offers.forms.cohort import CohortDatesForm, CohortForm, fields_of, tell_sav
 from offers.models import Cohort, Course
 from offers.models.cohort import COUNTED
 from offers.views.overtaken import gone
+from portal.events import Name, record
 
 
 @staff_required("manage_content")
@@ -56,9 +56,7 @@ def cohort_update(request: StaffRequest, pk: int) -> HttpResponse:
         rows = rows.select_for_update(of=("self",))
     cohort = rows.filter(pk=pk).first()
     if cohort is None:
-        if data is None:
-            raise Http404
-        return gone(request, fields=fields_of(data), back_url=reverse("offers:course_list"))
+        return gone(request, fields_of(request.POST))
     dates = CohortDatesForm(data, cohort=cohort)
     form = CohortForm(data, instance=cohort, course=cohort.course)
     if form.is_valid() & dates.is_valid():
@@ -82,9 +80,11 @@ def cohort_update(request: StaffRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @staff_required("manage_content")
+@transaction.atomic
 def cohort_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Remove a cohort; who is in it stays in the course without one. The page asked before."""
     cohort = get_object_or_404(Cohort, pk=pk)
+    record(Name.COHORT_DELETED, **cohort.facts())
     cohort.delete()
     messages.success(request, _("“%(cohort)s” is deleted.") % {"cohort": cohort})
     return redirect("offers:cohort_list", cohort.course_id)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Count, OuterRef, ProtectedError, Subquery
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, asked, is_pk, posted
+from accounts.http import StaffRequest, asked, posted
 from offers import ordering
 from offers.builder import Outline, kinds
 from offers.duplicating import duplicate
@@ -22,6 +22,8 @@ from offers.models import Course, Lesson, Module
 from offers.models.cohort import COUNTED
 from offers.models.course import Status
 from offers.views.overtaken import gone, overtaken
+from portal.addresses import is_pk
+from portal.events import Name, record
 
 SHOWN = 200  # courses on a page; more are found by searching
 
@@ -114,10 +116,8 @@ def course_update(request: StaffRequest, pk: int) -> HttpResponse:
 def _overtaken(request: StaffRequest, form: CourseForm) -> HttpResponse:
     """Both texts, for whoever saves second."""
     there = Course.objects.get(pk=form.instance.pk)
-    mine = CourseForm(instance=there, initial=form.typed() | {"version": there.version})
-    theirs = CourseForm(instance=there)
-    back_url = reverse("offers:course_update", args=[there.pk])
-    return overtaken(request, mine=mine, theirs=theirs, title=there.title, back_url=back_url)
+    mine = CourseForm(instance=there, initial=form.typed())
+    return overtaken(request, mine=mine, theirs=CourseForm(instance=there))
 
 
 @require_POST
@@ -228,7 +228,7 @@ def module_update(request: StaffRequest, pk: int) -> HttpResponse:
     """What it is called and when it opens. 409 if somebody else saved it meanwhile, 410 if they deleted it."""
     module = Module.objects.select_related("course").filter(pk=pk).first()
     if module is None:
-        return _module_gone(request)
+        return gone(request, ModuleForm.base_fields)
     form = ModuleForm(posted(request), instance=module, course=module.course)
     if form.is_valid():
         try:
@@ -244,18 +244,10 @@ def module_update(request: StaffRequest, pk: int) -> HttpResponse:
 def _module_overtaken(request: StaffRequest, form: ModuleForm) -> HttpResponse:
     there = Module.objects.select_related("course").filter(pk=form.instance.pk).first()
     if there is None:
-        return _module_gone(request)
-    typed = form.typed() | {"version": there.version}
-    mine = ModuleForm(instance=there, course=there.course, initial=typed)
+        return gone(request, ModuleForm.base_fields)
+    mine = ModuleForm(instance=there, course=there.course, initial=form.typed())
     theirs = ModuleForm(instance=there, course=there.course)
-    back_url = reverse("offers:module_update", args=[there.pk])
-    return overtaken(request, mine=mine, theirs=theirs, title=there.title, back_url=back_url)
-
-
-def _module_gone(request: StaffRequest) -> HttpResponse:
-    if request.method != "POST":
-        raise Http404
-    return gone(request, fields=ModuleForm.base_fields, back_url=reverse("offers:course_list"))
+    return overtaken(request, mine=mine, theirs=theirs)
 
 
 @require_POST
@@ -265,11 +257,13 @@ def module_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Remove a module that is empty. Lessons, and what students did in them, are not swept away with it."""
     module = get_object_or_404(Module.objects.select_related("course"), pk=pk)
     ordering.lock(module.course)
+    facts = module.facts()
     try:
         module.delete()
     except ProtectedError:
         messages.error(request, _("Move or delete the lessons of this module first."))
     else:
         ordering.settle(module.course)
+        record(Name.MODULE_DELETED, **facts)
         messages.success(request, _("The module is deleted."))
     return redirect("offers:course_detail", module.course_id)

@@ -6,26 +6,26 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import F
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, is_pk, posted
+from accounts.http import StaffRequest, posted
 from offers import ordering
-from offers.builder import icon_of, kinds, losses
+from offers.builder import kinds, losses
 from offers.embeds import frame_url
 from offers.forms.careful import Overtaken
 from offers.forms.lesson import LessonForm
 from offers.markdown import render as render_markdown
 from offers.markdown import snippet
-from offers.models import Attachment, Lesson, LessonKind, Module
+from offers.models import Lesson, LessonKind, Module
 from offers.video import player_url
 from offers.views.overtaken import gone, overtaken
+from portal.addresses import is_pk
+from portal.events import Name, record
 from portal.models import FileKind
 
 PREVIEWED = 200_000  # letters; a longer text is not previewed
@@ -39,7 +39,7 @@ def lesson_create(request: StaffRequest, module_pk: int) -> HttpResponse:
     """A new lesson at the end of a module: first its kind, then what that kind asks for."""
     module = Module.objects.select_related("course").filter(pk=module_pk).first()
     if module is None:
-        return _gone(request, reverse("offers:course_list"))
+        return gone(request, LessonForm.base_fields)
     asked = request.POST.get("change_kind", "") or request.GET.get("kind", "")
     if request.method == "GET" and asked not in LessonKind:
         context = {"module": module, "course": module.course, "kinds": kinds()}
@@ -65,7 +65,7 @@ def lesson_update(request: StaffRequest, pk: int) -> HttpResponse:
     """The editor. 409 with both texts if somebody else saved it meanwhile, 410 with one if they deleted it."""
     lesson = Lesson.objects.select_related("module__course").filter(pk=pk).first()
     if lesson is None:
-        return _gone(request, reverse("offers:course_list"))
+        return gone(request, LessonForm.base_fields)
     form = LessonForm(posted(request), request.FILES or None, instance=lesson, module=lesson.module)
     if LOOKS & {*request.POST}:
         return _look(request, form)
@@ -88,7 +88,7 @@ def _look(request: StaffRequest, form: LessonForm) -> HttpResponse:
     if "upload" in request.POST:
         form.attach_files()
     if is_pk(detached := request.POST.get("detach", "")):
-        Attachment.objects.filter(lesson=pk, pk=detached).delete()
+        _fresh(pk).detach(int(detached))
     asked = request.POST.get("change_kind", "") or form.kind
     lesson = _fresh(pk)
     again = LessonForm(instance=_fresh(pk), module=lesson.module, asked=asked, initial=form.typed())
@@ -103,7 +103,7 @@ def _editor(request: StaffRequest, form: LessonForm, **context: Any) -> HttpResp
     context |= {
         "form": form,
         "kind": form.kind,
-        "icon": icon_of(form.kind),
+        "icon": LessonKind(form.kind).icon,
         "kinds": kinds(),
         "body": render_markdown(body) if len(body) <= PREVIEWED else "",
         "player_url": player_url(_typed(form, "video_url")),
@@ -136,21 +136,13 @@ def _overtaken(request: StaffRequest, form: LessonForm) -> HttpResponse:
     """Both texts, for whoever saves second; what they added to the files is there already."""
     pk = form.instance.pk
     if not Lesson.objects.filter(pk=pk).exists():
-        return _gone(request, reverse("offers:course_list"))
+        return gone(request, LessonForm.base_fields)
     form.attach_files()
     there, fresh = _fresh(pk), _fresh(pk)
-    typed = form.typed() | {"version": fresh.version}
-    mine = LessonForm(instance=fresh, module=fresh.module, asked=form.kind, initial=typed)
+    mine = LessonForm(instance=fresh, module=fresh.module, asked=form.kind, initial=form.typed())
     theirs = LessonForm(instance=there, module=there.module, asked=form.kind)
     theirs.initial["kind"] = there.kind
-    back_url = reverse("offers:lesson_update", args=[pk])
-    return overtaken(request, mine=mine, theirs=theirs, title=there.title, back_url=back_url)
-
-
-def _gone(request: StaffRequest, back_url: str) -> HttpResponse:
-    if request.method != "POST":
-        raise Http404
-    return gone(request, fields=LessonForm.base_fields, back_url=back_url)
+    return overtaken(request, mine=mine, theirs=theirs)
 
 
 def _row(lesson: Lesson) -> str:
@@ -173,9 +165,7 @@ def lesson_preview(request: StaffRequest) -> HttpResponse:
 def lesson_publish(request: StaffRequest, pk: int) -> HttpResponse:
     """Let students see it, or with `undo` make it a draft. Whoever edits it meanwhile is told."""
     lesson = get_object_or_404(Lesson.objects.select_related("module"), pk=pk)
-    published_at = None if "undo" in request.POST else now()
-    changed = Lesson.objects.filter(pk=pk, published_at__isnull=published_at is not None)
-    changed.update(published_at=published_at, version=F("version") + 1)
+    lesson.publish(on="undo" not in request.POST)
     return redirect(_row(lesson))
 
 
@@ -186,6 +176,7 @@ def lesson_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Remove a lesson, and the marks of those who completed it; the page asked before."""
     lesson = get_object_or_404(Lesson.objects.select_related("module__course"), pk=pk)
     ordering.lock(lesson.module.course)
+    record(Name.LESSON_DELETED, **lesson.facts())
     lesson.delete()
     ordering.settle(lesson.module.course)
     messages.success(request, _("The lesson is deleted."))

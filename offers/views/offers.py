@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, is_pk, posted
+from accounts.http import StaffRequest, posted
 from offers.forms.offer import OfferForm
 from offers.models import Course, Offer
 from offers.models.offer import COUNTED
+from portal.addresses import is_pk
 
 
 @staff_required("manage_content")

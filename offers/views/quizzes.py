@@ -5,9 +5,8 @@ from __future__ import annotations
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -17,6 +16,7 @@ from offers.forms.careful import Overtaken
 from offers.forms.quiz import MOST, QuestionForm, QuizForm
 from offers.models import Lesson, LessonKind, Question, Quiz
 from offers.views.overtaken import gone, overtaken
+from portal.events import Name, record
 
 
 @staff_required("manage_content")
@@ -95,25 +95,22 @@ def _overtaken(request: StaffRequest, form: QuestionForm) -> HttpResponse:
     there = _questions().filter(pk=form.instance.pk).first()
     if there is None:
         return _gone(request)
-    typed = form.typed() | {"version": there.version}
-    mine = QuestionForm(instance=there, quiz=there.quiz, initial=typed)
+    mine = QuestionForm(instance=there, quiz=there.quiz, initial=form.typed())
     theirs = QuestionForm(instance=there, quiz=there.quiz, rows=len(mine.numbers))
-    back_url = reverse("offers:question_update", args=[there.pk])
-    return overtaken(request, mine=mine, theirs=theirs, title=str(there), back_url=back_url)
+    return overtaken(request, mine=mine, theirs=theirs)
 
 
 def _gone(request: StaffRequest) -> HttpResponse:
-    if request.method != "POST":
-        raise Http404
-    form = QuestionForm(request.POST, quiz=Quiz(), rows=MOST)
-    return gone(request, fields=form.fields, back_url=reverse("offers:course_list"))
+    return gone(request, QuestionForm(request.POST, quiz=Quiz(), rows=MOST).fields)
 
 
 @require_POST
 @staff_required("manage_content")
+@transaction.atomic
 def question_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Take a question out. What was handed in before stays as it was graded."""
     question = get_object_or_404(_questions(), pk=pk)
+    record(Name.QUESTION_DELETED, **question.facts())
     question.delete()
     messages.success(request, _("The question is deleted."))
     return redirect("offers:quiz_update", question.quiz.lesson_id)
@@ -131,6 +128,7 @@ def question_move(request: StaffRequest, pk: int) -> HttpResponse:
     there = here + (1 if "down" in request.POST else -1)
     if 0 <= there < len(order):
         order[here], order[there] = order[there], order[here]
+        record(Name.QUIZ_UPDATED, **question.quiz.lesson.facts(), fields=["order"])
     for position, moved in enumerate(order, start=1):
         moved.position = position
     Question.objects.bulk_update(order, ["position"])

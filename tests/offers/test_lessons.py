@@ -173,6 +173,22 @@ def test_a_lesson_goes_to_the_end_of_another_module_and_leaves_no_gap(staff, les
     assert lesson.module == other
 
 
+def test_in_a_course_in_order_a_lesson_that_moves_is_judged_where_it_goes(staff, lesson):
+    course, second = lesson.module.course, Lesson.objects.get(title="Lesson 2")
+    Course.objects.update(enforces_order=True)
+    after = Module.objects.create(course=course, title="After", position=2)
+    staff.post(edit(lesson), fields(lesson, requires=[second.pk], module=after.pk))
+    lesson.refresh_from_db()
+    assert (lesson.module, list(lesson.requires.all())) == (after, [second])
+
+    third = make.lesson(course, title="Lesson 3")
+    before = Module.objects.create(course=course, title="Before", position=0)
+    answer = staff.post(edit(third), fields(third, requires=[second.pk], module=before.pk))
+    assert "wait for each other, for this course goes in order" in page(answer)
+    third.refresh_from_db()
+    assert third.module != before
+
+
 def test_lessons_that_wait_for_each_other_are_refused_by_name(staff, lesson):
     second = Lesson.objects.get(title="Lesson 2")
     staff.post(edit(second), fields(second, requires=[lesson.pk]))
