@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -107,7 +107,7 @@ class GrantOffer(Undoable):
         for cohort in _cohorts(terms):
             text = _("In “%(course)s” they come into the cohort “%(cohort)s”.")
             sentences.append(text % {"course": cohort.course, "cohort": cohort})
-        if not terms["notify"]:
+        if not terms["notify"] or not School.current().mails_access:
             return [*sentences, _("Nobody is told by mail.")]
         courses = list(offer.courses.all())
         if not offer.is_active:
@@ -146,12 +146,12 @@ class GrantOffer(Undoable):
             for event in _recorded(Name.OFFER_GRANTED, contact_ids, run)
             if "before" not in event.data
         }
-        opened_again = _ends_before(granted)
-        grants = Grant.objects.filter(pk__in=granted, revoked_at=None)
-        undone = set(grants.values_list("contact_id", flat=True))
-        grants.exclude(pk__in=opened_again).revoke(reason=_("Undone: bulk action %d") % run.pk)
+        left = _as_left({pk: event.data for pk, event in granted.items()})
+        opened_again = _ends_before({pk: granted[pk] for pk in left})
+        given = Grant.objects.filter(pk__in=left.keys() - opened_again.keys())
+        given.revoke(reason=_("Undone: bulk action %d") % run.pk)
         Grant.objects.set_ends(opened_again)
-        return undone | _move_back(contact_ids, run) | set(cohorts_back(contact_ids, run))
+        return {*left.values()} | _move_back(contact_ids, run) | set(cohorts_back(contact_ids, run))
 
 
 @register
@@ -332,6 +332,18 @@ def _ends_before(granted: dict[int, Event]) -> dict[int, date | None]:
     return ends
 
 
+def _as_left(told: Mapping[int, dict[str, Any]]) -> dict[int, int]:
+    """Of grants and what a run recorded of each, those that nobody revoked or moved since, with their contacts."""
+    grants = Grant.objects.filter(pk__in=told, revoked_at=None).values_list(
+        "pk", "contact_id", "ends_on"
+    )
+    return {
+        pk: contact
+        for pk, contact, ends_on in grants
+        if (ends_on.isoformat() if ends_on else None) == told[pk]["ends_on"]
+    }
+
+
 def _move_back(contact_ids: Sequence[int], run: BulkRun) -> set[int]:
     """Set the ends a run moved to what they were, where they still are as it left them; returns whose."""
     moved = {
@@ -340,16 +352,8 @@ def _move_back(contact_ids: Sequence[int], run: BulkRun) -> set[int]:
         for event in _recorded(name, contact_ids, run)
         if "before" in event.data
     }
-    grants = Grant.objects.filter(pk__in=moved, revoked_at=None)
-    still = [
-        grant
-        for grant in grants.only("contact_id", "ends_on")
-        if (grant.ends_on.isoformat() if grant.ends_on else None) == moved[grant.pk]["ends_on"]
-    ]
+    left = _as_left(moved)
     Grant.objects.set_ends(
-        {
-            grant.pk: parse_date(before) if (before := moved[grant.pk]["before"]) else None
-            for grant in still
-        }
+        {pk: parse_date(before) if (before := moved[pk]["before"]) else None for pk in left}
     )
-    return {grant.contact_id for grant in still}
+    return {*left.values()}

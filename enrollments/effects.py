@@ -106,6 +106,6 @@ def _name(grant: Grant, *, with_source: bool) -> str:
 
 
 def _money_sentences(grants: Collection[Grant]) -> list[str]:
-    if any(grant.source.startswith("subscription:") for grant in grants):
+    if any(grant.is_fixed for grant in grants):
         return [_("The subscription behind it goes on and is charged until it is canceled.")]
     return []

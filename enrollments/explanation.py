@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Contact, User
 from accounts.models.link import Section
-from enrollments.forms.dates import is_fixed
 from enrollments.models import Grant
 from enrollments.reasons import Bearing, Button, Question, Reason, on, reason
 
@@ -63,17 +62,17 @@ def course_unpublished(question: Question) -> Iterator[Reason]:
 @reason
 def enrollment_inactive(question: Question) -> Iterator[Reason]:
     """The staff's own switch."""
-    standing = question.standing
-    if standing.switched_off_at is None:
+    situation = question.situation
+    if situation.switched_off_at is None:
         return
     yield Reason(
         "enrollment_inactive",
-        _("The enrollment is switched off since %(day)s.") % {"day": on(standing.switched_off_at)},
+        _("The enrollment is switched off since %(day)s.") % {"day": on(situation.switched_off_at)},
         Bearing.CLOSES,
         _("Switch the enrollment on."),
         Button(
             _("Edit enrollment"),
-            reverse("enrollments:enrollment_update", args=[standing.enrollment]),
+            reverse("enrollments:enrollment_update", args=[situation.enrollment]),
             "manage_access",
         ),
     )
@@ -107,7 +106,7 @@ def _give(contact_id: int) -> Button:
 
 def _never_granted(question: Question) -> Reason:
     text = _("No offer with this course was ever granted.")
-    if question.standing.is_offered:
+    if question.situation.is_offered:
         mend = _("Grant an offer that holds it.")
         return Reason("no_grant", text, Bearing.LACKS, mend, _give(question.contact.pk))
     mend = _("No offer that can be granted holds it: put it into one, then grant that.")
@@ -138,7 +137,7 @@ def _over(grant: Grant, *, is_history: bool) -> Reason:
             "offer": grant.offer,
             "day": on(grant.ends_on),
         }
-    if code == "grant_expired" and not is_fixed(grant):
+    if code == "grant_expired" and not grant.is_fixed:
         mend = _("Set a later end date.")
         url = reverse("enrollments:grant_extend", args=[grant.pk])
         button = Button(_("Set a later end"), url, "manage_access")

@@ -21,14 +21,14 @@ from django.utils.translation import pgettext_lazy
 from accounts.selection import Selection
 from enrollments.filters import selected_enrollments, selected_grants
 from enrollments.models.enrollment import LearningStatus
-from enrollments.models.grant import source_label
+from enrollments.models.grant_terms import source_label
 from enrollments.status import AccessStatus
-from offers.models.lesson import COUNTED
+from offers.models.lesson import IS_COUNTED
 from offers.models.offer import Kind as OfferKind
 from portal.events import Name, record
 from portal.models import School
 from portal.spreadsheets import BATCH, Batch, Column, Kind, csv_stream, write_xlsx
-from portal.templatetags.ui import state_label
+from portal.ui.states import state_label
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -201,7 +201,7 @@ ENROLLMENTS = Export(
         LEFT JOIN lessons ON lessons.course_id = enrollment.course_id
         LEFT JOIN done ON done.enrollment_id = enrollment.id
         ORDER BY contact.id DESC, course.title, enrollment.id
-    """.replace("{counted}", COUNTED),
+    """.replace("{counted}", IS_COUNTED),
 )
 
 

@@ -27,7 +27,7 @@ from accounts.selection import (
 )
 from enrollments.models import Enrollment, Grant
 from enrollments.models.enrollment import LearningStatus
-from enrollments.models.grant import SOURCES, source_label
+from enrollments.models.grant_terms import SOURCES, source_label
 from enrollments.status import AccessStatus, grants_with_access_status, with_access_status
 from offers.models import Cohort, Course, Offer
 from portal.events import Name

@@ -68,7 +68,7 @@ def _new_end(offer: Offer, terms: dict[str, Any]) -> Expression:
 
 
 @dataclass(frozen=True)
-class Effects:
+class Headcount:
     """What moving the ends would do, in people."""
 
     total: int
@@ -78,7 +78,7 @@ class Effects:
     over: int  # of the moving: that day is over, so access ends at once
 
 
-def effects_of_moving(offer: Offer, terms: dict[str, Any]) -> Effects:
+def effects_of_moving(offer: Offer, terms: dict[str, Any]) -> Headcount:
     """Count what these terms of the bulk action would do to those of `terms["length"]`. One statement."""
     subscribed = Q(source__startswith="subscription:")
     unchanged = Q(ends_on=F("new_end")) | Q(ends_on=None, new_end=None)
@@ -94,7 +94,7 @@ def effects_of_moving(offer: Offer, terms: dict[str, Any]) -> Effects:
     def people(where: Q) -> Count:
         return Count("contact", distinct=True, filter=where)
 
-    return Effects(
+    return Headcount(
         **rows.aggregate(
             total=Count("contact", distinct=True),
             moving=people(moving),

@@ -178,9 +178,7 @@ class Importer:
             for contact, grants in held.items()
             if contact in ends
             for grant in grants
-            # A subscription's dates belong to Stripe.
-            if not grant.source.startswith("subscription:")
-            and (not later_only or _is_later(ends[contact], grant.ends_on))
+            if not grant.is_fixed and (not later_only or _is_later(ends[contact], grant.ends_on))
         }
         moved = {
             grant.contact_id

@@ -63,6 +63,8 @@ def move_ends_slice(job: Job) -> bool:
 def check_import_slice(job: Job) -> bool:
     """Dry-run the next rows of a members file; the first time, read all of it once."""
     batch = ImportBatch.objects.get(pk=job.data["batch"])
+    if batch.refusal:  # by a process that was killed right after: the file is gone
+        return True
     with _working_on(batch, user=batch.started_by):
         try:
             return _import_rows(batch)
@@ -73,8 +75,11 @@ def check_import_slice(job: Job) -> bool:
 
 @job("run_import")
 def run_import_slice(job: Job) -> bool:
-    """Import the next rows of a members file."""
-    batch = ImportBatch.objects.get(pk=job.data["batch"])
+    """Import the next rows of a members file, as long as whoever started it may."""
+    batch = ImportBatch.objects.select_related("started_by").get(pk=job.data["batch"])
+    if batch.started_by and not batch.started_by.may("manage_access"):
+        batch.interrupt()
+        return True
     with _working_on(batch, user=batch.started_by):
         return _import_rows(batch)
 

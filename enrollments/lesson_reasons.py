@@ -17,23 +17,23 @@ def lessons(question: Question) -> Iterator[Reason]:
     """What of the course is not open to them though the course is. Not asked where no grant is live."""
     if not any(grant.is_live for grant in question.grants):
         return
-    standing = question.standing
-    button = _to_lessons(standing.enrollment)
-    if standing.unlocked_at:
+    situation = question.situation
+    button = _to_lessons(situation.enrollment)
+    if situation.unlocked_at:
         text = _("Every lesson is unlocked for them since %(day)s, whatever the rules say.")
-        words = {"day": on(standing.unlocked_at)}
+        words = {"day": on(situation.unlocked_at)}
         yield Reason("lessons_unlocked", text % words, Bearing.INFORMS, button=button)
         return
-    if standing.is_cohort_to_come:
+    if situation.is_cohort_to_come:
         yield Reason(
             "cohort_not_started",
             _("Their cohort, “%(cohort)s”, starts on %(day)s.")
-            % {"cohort": standing.cohort, "day": on(standing.cohort_starts_on)},
+            % {"cohort": situation.cohort, "day": on(situation.cohort_starts_on)},
             Bearing.INFORMS,
             _("Wait, move them to another cohort, or unlock lessons for them."),
             button,
         )
-    found = standing.outlook
+    found = situation.outlook
     if found and found.coming:
         yield _coming(found, button)
     if found and found.waiting:

@@ -71,15 +71,15 @@ LESSONS = """
             ON unlock.enrollment_id = learner.enrollment_id AND unlock.lesson_id = lesson.id
     ), placed AS (
         SELECT marked.*,
-               min(place) FILTER (WHERE is_counted AND NOT is_done)
-                   OVER (PARTITION BY contact_id, course_id) AS first_undone
+               enforces_order AND COALESCE(place > min(place) FILTER (WHERE is_counted AND NOT is_done)
+                   OVER (PARTITION BY contact_id, course_id), false) AS waits_for_order
         FROM marked
     )
     SELECT placed.*,
            is_done OR is_unlocked OR (
                (opening_day IS NULL OR opening_day <= %(today)s)
                AND missing IS NULL
-               AND NOT (enforces_order AND COALESCE(first_undone < place, false))
+               AND NOT waits_for_order
            ) AS is_open
     FROM placed
     ORDER BY contact_id, course_id, place
@@ -146,15 +146,8 @@ class Standing:
     opening_day: date | None  # in the school's zone; None: from the start
     missing: str | None  # title of the first required lesson that is not done
     place: int  # 1, 2, 3 … in the course
-    first_undone: int | None  # place of the first counted lesson that is not done
+    waits_for_order: bool  # the course's order alone would shut it
     is_open: bool
-
-    @property
-    def waits_for_order(self) -> bool:
-        """Whether the course's order alone would shut it."""
-        return (
-            self.enforces_order and self.first_undone is not None and self.first_undone < self.place
-        )
 
 
 @dataclass(frozen=True)

@@ -24,16 +24,6 @@ from enrollments.shelf import OPENED, cover_url
 from offers.models import Course, LessonKind
 from portal.models import School
 
-ICONS = {
-    LessonKind.TEXT: "file",
-    LessonKind.VIDEO: "play",
-    LessonKind.AUDIO: "audio",
-    LessonKind.FILE: "download",
-    LessonKind.EMBED: "external",
-    LessonKind.QUIZ: "help",
-    LessonKind.LIVE: "calendar",
-}
-
 # Written by hand, as the shelf is. WHERE says what access.open_courses() says; a test holds the two together.
 STUDY = """
     WITH opened AS ({opened})
@@ -120,6 +110,11 @@ class Study:
     def address_of(self, lesson: Standing) -> str:
         return reverse("enrollments:lesson_detail", args=[self.course.slug, lesson.id])
 
+    def trail(self, *lessons: Standing) -> list[tuple[str, str]]:
+        """The way back from a page of the course, or of one of its lessons: titles and addresses."""
+        below = ((lesson.title, self.address_of(lesson)) for lesson in lessons)
+        return [(self.course.title, self.url), *below]
+
     def anew(self) -> Study:
         """The same course, to ask again how its lessons stand."""
         return Study(self.contact, self.course)
@@ -163,7 +158,7 @@ class Study:
         """The lessons under their modules, as the tag `outline` prints them."""
         today = School.current().today()
         address = reverse("enrollments:lesson_detail", args=[self.course.slug, 0])
-        kinds = {kind.value: str(kind.label) for kind in LessonKind}
+        kinds = {kind.value: {"kind": str(kind.label), "icon": kind.icon} for kind in LessonKind}
         for (_pk, title), group in groupby(
             self.lessons, key=lambda lesson: (lesson.module_id, lesson.module_title)
         ):
@@ -177,8 +172,7 @@ class Study:
                         "is_current": lesson is current,
                         "locked": "" if lesson.is_open else lock_in_words(lesson, today=today),
                         "note": _moment(lesson.live_at),
-                        "kind": kinds[lesson.kind],
-                        "icon": ICONS[LessonKind(lesson.kind)],
+                        **kinds[lesson.kind],
                     }
                     for lesson in group
                 ],

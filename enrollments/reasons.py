@@ -94,7 +94,7 @@ class Verdict:
         return [*self.deciding, *self.others]
 
 
-class Standing(NamedTuple):
+class Situation(NamedTuple):
     """How the contact stands to the course and its lessons, apart from grants."""
 
     enrollment: int | None
@@ -108,7 +108,7 @@ class Standing(NamedTuple):
 
 
 # By hand, so that it is one statement: the lessons are looked at by the rules in locks.py.
-STANDING = f"""
+SITUATION = f"""
     WITH outlook AS ({OUTLOOKS})
     SELECT mine.id, mine.inactive_at, mine.unlocked_at, cohort.title, cohort.starts_on,
            cohort.starts_on > {TODAY},
@@ -144,34 +144,34 @@ class Question:
         )
 
     @cached_property
-    def standing(self) -> Standing:
+    def situation(self) -> Situation:
         asked: dict[str, Any] = {
             "contacts": [self.contact.pk],
             "course": self.course.pk,
             "at": now(),
         }
         with connection.cursor() as cursor:
-            cursor.execute(STANDING, asked)
+            cursor.execute(SITUATION, asked)
             row = cursor.fetchone()
         found = Outlook(*row[8:]) if row[7] else None  # row[7] is the contact, if there is a lesson
-        return Standing._make((*row[:7], found))
+        return Situation._make((*row[:7], found))
 
 
-type Source = Callable[[Question], Iterable[Reason]]
+type Finder = Callable[[Question], Iterable[Reason]]
 
-SOURCES: list[Source] = []
+FINDERS: list[Finder] = []
 
 
-def reason(source: Source) -> Source:
-    """Register what may bear on every question. Registering twice is harmless."""
-    if source not in SOURCES:
-        SOURCES.append(source)
-    return source
+def reason(finder: Finder) -> Finder:
+    """Register what finds reasons for every question. Registering twice is harmless."""
+    if finder not in FINDERS:
+        FINDERS.append(finder)
+    return finder
 
 
 def answer(question: Question) -> Verdict:
     """The verdict of all that is registered."""
-    return Verdict([found for source in SOURCES for found in source(question)])
+    return Verdict([found for finder in FINDERS for found in finder(question)])
 
 
 def on(moment: date | None) -> str:

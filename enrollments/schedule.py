@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import ngettext
@@ -16,8 +15,8 @@ from enrollments.models import Enrollment
 from enrollments.status import with_access_status
 from offers.models import Cohort, CohortDate, Course, Lesson, Requirement
 from offers.rules import in_words
+from portal.paging import Page, Place
 
-PAGE = 25
 NOBODYS = "none"  # instead of a cohort: of those who are in none
 
 
@@ -101,15 +100,14 @@ def enrolled(course: Course, cohort: str = "") -> QuerySet[Enrollment]:
 
 
 def person_rows(
-    course: Course, rows: QuerySet[Enrollment], *, before: int | None
-) -> tuple[list[PersonRow], bool]:
-    """The page of `rows` below the enrollment `before`, the latest first; and whether more follow. Three statements.
+    course: Course, everybody: QuerySet[Enrollment], place: Place
+) -> tuple[Page[Enrollment], list[PersonRow]]:
+    """The page of the enrollments at this place, and each of them as a row. Three statements.
 
     The rules are asked for the people of the page alone.
     """
-    below: dict[str, Any] = {} if before is None else {"pk__lt": before}
-    pks = list(rows.filter(**below).order_by("-pk").values_list("pk", flat=True)[: PAGE + 1])
-    chosen = with_access_status(Enrollment.objects.filter(pk__in=pks[:PAGE]))
-    page = list(chosen.select_related("contact", "cohort").order_by("-pk"))
-    found = outlooks(contacts=[row.contact_id for row in page], course=course.pk)
-    return [PersonRow(row, found.get(row.contact_id)) for row in page], len(pks) > PAGE
+    keys = list(place.cut(everybody).values_list("pk", flat=True))
+    chosen = with_access_status(Enrollment.objects.filter(pk__in=keys))
+    page = place.page(chosen.select_related("contact", "cohort"))
+    found = outlooks(contacts=[row.contact_id for row in page.rows], course=course.pk)
+    return page, [PersonRow(row, found.get(row.contact_id)) for row in page.rows]

@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from accounts.models import Contact
 from enrollments import access
-from offers.models.lesson import COUNTED
+from offers.models.lesson import IS_COUNTED
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Book:
     last_lesson_id: int | None
     last_lesson_title: str | None
     last_lesson_at: datetime | None
+    is_last_done: bool  # the last lesson: then they go on with another
 
     @property
     def url(self) -> str:
@@ -107,9 +108,12 @@ SHELF = """
             JOIN offers_lesson AS lesson ON lesson.id = progress.lesson_id AND {counted}
             WHERE progress.enrollment_id = course.enrollment_id AND progress.attempt = course.attempt
               AND progress.completed_at IS NOT NULL),
-           until, completed_at, last_lesson_id, last_lesson_title, last_lesson_at
+           until, completed_at, last_lesson_id, last_lesson_title, last_lesson_at,
+           EXISTS (SELECT FROM enrollments_lessonprogress AS progress
+                   WHERE progress.enrollment_id = course.enrollment_id AND progress.attempt = course.attempt
+                     AND progress.lesson_id = course.last_lesson_id AND progress.completed_at IS NOT NULL)
     FROM chosen AS course ORDER BY {order}
-""".replace("{opened}", OPENED).replace("{counted}", COUNTED)
+""".replace("{opened}", OPENED).replace("{counted}", IS_COUNTED)
 BY_TITLE = "title, id"
 # What somebody is at comes first, then what is new to them, then what is done.
 BY_USE = "completed_at IS NOT NULL, last_lesson_at DESC NULLS LAST, title, id"

@@ -36,7 +36,7 @@ def access_status(states: Collection[str], *, is_off: bool) -> AccessStatus:
     return AccessStatus.EXPIRED if "ended" in states else AccessStatus.INACTIVE
 
 
-class _Standing(Func):
+class _BestGrant(Func):
     """What the best of an enrollment's grants says of it, in one look at them."""
 
     output_field = models.CharField()
@@ -92,5 +92,5 @@ def with_access_status(enrollments: QuerySet[Enrollment]) -> QuerySet[Enrollment
     too: revoked, suspended, or of a draft. That a contact is blocked, or a course not
     published, is said beside it.
     """
-    standing = _Standing(F("contact"), F("course"), F("inactive_at"), Value(now()))
-    return enrollments.annotate(access_status=standing)
+    best = _BestGrant(F("contact"), F("course"), F("inactive_at"), Value(now()))
+    return enrollments.annotate(access_status=best)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef
 
 from enrollments.models import Comment
 from enrollments.models.comment import CommentQuerySet
+from portal.paging import Page, Place
 
 PAGE = 10  # threads, or answers of one thread
 ANSWERS = 5  # of each thread of a page, the latest
@@ -27,52 +29,41 @@ class Thread:
 
 
 @dataclass
-class Page:
-    """Some threads of a lesson, and where the next ones begin: "" if these were the last."""
+class Talk:
+    """Some threads of a lesson, and what the address of the next ones asks for: "" if these were the last."""
 
     threads: list[Thread]
     more: str = ""
 
 
-def threads(
-    lesson: int, *, sight: Sight, is_oldest_first: bool = False, beyond: int | None = None
-) -> Page:
-    """The threads of a lesson past the one that begins with comment `beyond`. Two statements."""
+def threads(lesson: int, *, sight: Sight, place: Place) -> Talk:
+    """The threads of a lesson at this place. Two statements."""
     roots = sight(Comment.objects.filter(lesson=lesson, parent=None))
-    if beyond is not None:
-        roots = roots.filter(pk__gt=beyond) if is_oldest_first else roots.filter(pk__lt=beyond)
     replies = sight(Comment.objects.filter(parent=OuterRef("pk"))).order_by("-pk").values("pk")
-    keys = roots.order_by("pk" if is_oldest_first else "-pk").values_list(
-        "pk", ArraySubquery(replies[: ANSWERS + 1])
-    )
-    found = list(keys[: PAGE + 1])
-    shown = [pk for root, answers in found[:PAGE] for pk in (root, *answers)]
+    answers = ArraySubquery(replies[: ANSWERS + 1])
+    page: Page[Any] = place.page(roots.only("pk").annotate(answers=answers))
+    shown = [pk for root in page.rows for pk in (root.pk, *root.answers)]
     said = Comment.objects.signed().in_bulk(shown)
-    page = Page(
+    return Talk(
         [
             Thread(
-                said[root],
-                [said[pk] for pk in answers[:ANSWERS][::-1]],
-                has_earlier=len(answers) > ANSWERS,
+                said[root.pk],
+                [said[pk] for pk in root.answers[:ANSWERS][::-1]],
+                has_earlier=len(root.answers) > ANSWERS,
             )
-            for root, answers in found[:PAGE]
-        ]
+            for root in page.rows
+        ],
+        more=page.next_url,
     )
-    if len(found) > PAGE:
-        page.more = f"{'after' if is_oldest_first else 'before'}={found[PAGE - 1][0]}"
-    return page
 
 
-def thread(lesson: int, pk: int, *, sight: Sight, before: int | None = None) -> Thread | None:
-    """The thread that comment `pk` begins, with a page of its answers: the latest before `before`.
+def thread(lesson: int, pk: int, *, sight: Sight, place: Place) -> Thread | None:
+    """The thread that comment `pk` begins, with the page of its answers at this place.
 
     None if there is none such for the reader. Two statements.
     """
     root = sight(Comment.objects.signed().filter(lesson=lesson, parent=None)).filter(pk=pk).first()
     if root is None:
         return None
-    replies = sight(Comment.objects.signed().filter(parent=root)).order_by("-pk")
-    if before is not None:
-        replies = replies.filter(pk__lt=before)
-    found = list(replies[: PAGE + 1])
-    return Thread(root, found[:PAGE][::-1], has_earlier=len(found) > PAGE)
+    page = place.page(sight(Comment.objects.signed().filter(parent=root)))
+    return Thread(root, page.rows[::-1], has_earlier=bool(page.next_url))

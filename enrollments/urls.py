@@ -45,7 +45,7 @@ urlpatterns: list[URLPattern] = [
         name="comment_list",
     ),
     path(
-        "courses/<slug:slug>/lessons/<int:lesson_pk>/comments/<int:pk>/take-back/",
+        "courses/<slug:slug>/lessons/<int:pk>/comments/<int:comment_pk>/take-back/",
         comments.comment_take_back,
         name="comment_take_back",
     ),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from enrollments.forms.cohorts import CohortsForm
 from enrollments.forms.dates import day_field
+from enrollments.forms.grant import ReasonForm, note_field
 from offers.models import Offer
 from portal.models import School
 
@@ -18,7 +19,7 @@ LEAVE, EXTEND, SET = "leave", "extend", "set"
 
 
 class _TermsForm(forms.Form):
-    """Terms that JSON can hold: `terms` of what is valid."""
+    """Where an end lies is asked in two fields: `mode`, and of `set` which `day`."""
 
     def clean(self) -> dict[str, Any]:
         words = super().clean() or self.cleaned_data
@@ -52,12 +53,7 @@ class GrantOfferForm(_TermsForm, CohortsForm):
             (SET, gettext_lazy("gets this end")),
         ],
     )
-    note = forms.CharField(
-        label=gettext_lazy("Note"),
-        required=False,
-        max_length=500,
-        help_text=gettext_lazy("Why, for whoever asks later. Only staff see it."),
-    )
+    note = note_field()
     notify = forms.BooleanField(
         label=gettext_lazy("Send the access mail"), required=False, initial=True
     )
@@ -80,16 +76,12 @@ class GrantOfferForm(_TermsForm, CohortsForm):
         return day
 
 
-class RevokeOfferForm(forms.Form):
+class RevokeOfferForm(ReasonForm):
     """One offer, and why."""
 
     offer = forms.ModelChoiceField(Offer.objects.all(), label=gettext_lazy("Offer"))
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        required=False,
-        max_length=500,
-        help_text=gettext_lazy("Only staff see it."),
-    )
+
+    field_order = ("offer", "reason")
 
 
 class SetEndForm(_TermsForm):

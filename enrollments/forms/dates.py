@@ -67,11 +67,6 @@ def end_sentence(day: date | None) -> str:
     }
 
 
-def is_fixed(grant: Grant) -> bool:
-    """Whether its dates are not ours to change: a subscription's belong to Stripe."""
-    return grant.source.startswith("subscription:")
-
-
 def is_reversed(grant: Grant, ends_on: date | None) -> bool:
     """Whether the last day would be before the first."""
     return bool(ends_on and ends_on < localdate(grant.starts_at, School.current().zone))
@@ -173,9 +168,9 @@ class UndoForm(forms.Form):
         """Put back each end that still is where it was moved to; how many."""
         moved = self.cleaned_data["moved"]
         mine = Grant.objects.filter(contact=self.contact, pk__in=moved)
-        now = dict(mine.select_for_update().order_by("pk").values_list("pk", "ends_on"))
+        present = dict(mine.select_for_update().order_by("pk").values_list("pk", "ends_on"))
         return Grant.objects.set_ends(
-            {pk: moved[pk][0] for pk, ends_on in now.items() if ends_on == moved[pk][1]}
+            {pk: moved[pk][0] for pk, ends_on in present.items() if ends_on == moved[pk][1]}
         )
 
 

@@ -16,13 +16,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Contact
 from enrollments.cohorts import set_cohorts
 from enrollments.forms.cohorts import in_words
-from enrollments.forms.dates import (
-    Moved,
-    day_field,
-    enrolled_on_field,
-    is_fixed,
-    is_reversed,
-)
+from enrollments.forms.dates import Moved, day_field, enrolled_on_field, is_reversed
 from enrollments.models import Enrollment, Grant
 from enrollments.models.enrollment import LearningStatus
 from enrollments.status import with_access_status
@@ -136,7 +130,7 @@ class EnrollmentsForm(forms.Form):
 
     def _movable(self, enrollment: Enrollment) -> list[Grant]:
         held = self.grants.get(enrollment.course_id, [])
-        return [grant for grant in held if not is_fixed(grant)]
+        return [grant for grant in held if not grant.is_fixed]
 
     def rows(self) -> Iterator[Row]:
         """The courses, for the template to print."""
@@ -209,7 +203,8 @@ class EnrollmentsForm(forms.Form):
             fields["learning_status"] = words[f"learning_{pk}"]
         if f"enrolled_on_{pk}" in self.changed_data:
             fields["enrolled_on"] = words[f"enrolled_on_{pk}"]
-        enrollment.change(**fields)
+        if fields:
+            enrollment.change(**fields)
         if f"status_{pk}" in self.changed_data:
             enrollment.switch(on=words[f"status_{pk}"] == "active")
         if f"unlocked_{pk}" in self.changed_data:

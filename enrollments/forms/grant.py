@@ -22,6 +22,16 @@ from offers.models import Course, Offer
 from portal.models import School
 
 
+def note_field() -> forms.CharField:
+    """Why something is given."""
+    return forms.CharField(
+        label=gettext_lazy("Note"),
+        required=False,
+        max_length=500,
+        help_text=gettext_lazy("Why, for whoever asks later. Only staff see it."),
+    )
+
+
 @dataclass(frozen=True)
 class Choice:
     """One offer in the form: its tick box, its end date, and what staff should know first."""
@@ -44,12 +54,7 @@ class OffersForm(CohortsForm):
         label=gettext_lazy("Starts on"),
         help_text=gettext_lazy("Empty: now. Until a later day the access is pending."),
     )
-    note = forms.CharField(
-        label=gettext_lazy("Note"),
-        required=False,
-        max_length=500,
-        help_text=gettext_lazy("Why, for whoever asks later. Only staff see it."),
-    )
+    note = note_field()
     notify = forms.BooleanField(
         label=gettext_lazy("Send the access mail"),
         required=False,

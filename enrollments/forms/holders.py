@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from enrollments.forms.dates import day_field
 from offers.models import Offer
+from offers.models.offer import LONGEST
 
 MODES = [
     ("set", gettext_lazy("The day below")),
@@ -37,7 +38,7 @@ class MoveEndsForm(forms.Form):
     )
     # Only those whose end is so many days after their start; 0: who has no end. Empty: everybody.
     length = forms.IntegerField(
-        required=False, min_value=0, max_value=36_500, widget=forms.HiddenInput
+        required=False, min_value=0, max_value=LONGEST, widget=forms.HiddenInput
     )
     # Of the page that asked: what is sent from it twice is done once.
     once = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)

@@ -31,13 +31,11 @@ class LearningStatus(models.TextChoices):
 class EnrollmentQuerySet(models.QuerySet["Enrollment"]):
     def of(self, *, contact: Contact, course: Course) -> Enrollment:
         """The record of an open course. Made now if the job that makes it has not come to it yet."""
-        mine = self.filter(contact=contact, course=course)
-        if found := mine.first():
-            return found
         today = School.current().today()
-        return self.get_or_create(contact=contact, course=course, defaults={"enrolled_on": today})[
-            0
-        ]
+        mine, _is_new = self.get_or_create(
+            contact=contact, course=course, defaults={"enrolled_on": today}
+        )
+        return mine
 
     def enroll(self, *, contact_ids: Collection[int], offer: Offer, on: date) -> None:
         """Make the record of each contact in each course of the offer, where there is none. One statement."""
@@ -123,15 +121,16 @@ class Enrollment(models.Model):
 
     @transaction.atomic
     def change(self, **fields: Any) -> None:
-        """Edit `enrolled_on`, `learning_status`, `inactive_at`; records `enrollment.changed` if any differs.
+        """Edit the day, the learning status, the switches; records `enrollment.changed` if any differs.
 
-        Cohorts are changed by `cohorts.set_cohorts()`.
+        Of several who change it to the same at once, one does. Cohorts are changed by `cohorts.set_cohorts()`.
         """
-        changed = [name for name, value in fields.items() if getattr(self, name) != value]
+        mine = self._lock()
+        changed = [name for name, value in fields.items() if getattr(mine, name) != value]
+        for name, value in fields.items():
+            setattr(self, name, value)
         if not changed:
             return
-        for name in changed:
-            setattr(self, name, fields[name])
         self.save(update_fields=changed)
         facts = {name: str(fields[name] or "") for name in changed}
         record(
@@ -142,10 +141,10 @@ class Enrollment(models.Model):
             **facts,
         )
 
+    @transaction.atomic
     def switch(self, *, on: bool) -> None:
         """The staff's own switch: off closes the course whatever the grants say. Twice is harmless."""
-        if on is not (self.inactive_at is None):
-            self.change(inactive_at=None if on else now())
+        self.change(inactive_at=None if on else self._lock().inactive_at or now())
 
     @transaction.atomic
     def restart(self) -> None:
@@ -153,7 +152,7 @@ class Enrollment(models.Model):
 
         Records `enrollment.changed`. One that was never begun has nothing to start anew.
         """
-        mine = Enrollment.objects.select_for_update(no_key=True).get(pk=self.pk)
+        mine = self._lock()
         if mine.started_at is None:
             return
         begin = {
@@ -252,8 +251,7 @@ class Enrollment(models.Model):
     @transaction.atomic
     def unlock_all(self, *, on: bool = True) -> None:
         """Open every lesson whatever the rules of the course say, or let them hold again. Twice is harmless."""
-        if on is not (self.unlocked_at is not None):
-            self.change(unlocked_at=now() if on else None)
+        self.change(unlocked_at=(self._lock().unlocked_at or now()) if on else None)
 
     @transaction.atomic
     def unlock(self, lesson: Lesson) -> None:

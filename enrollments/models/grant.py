@@ -2,66 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from datetime import date, datetime
-from enum import StrEnum
-from typing import Any, Literal, NotRequired, Required, Self, TypedDict, Unpack
+from collections.abc import Collection
+from datetime import date
+from typing import Any, Literal, Self, Unpack
 
-from django.db import connection, models, transaction
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils.timezone import now
-from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Contact, User
 from enrollments.cohorts import join_cohorts
+from enrollments.models import grant_rows
 from enrollments.models.enrollment import Enrollment
-from offers.models import Cohort, Offer
+from enrollments.models.grant_terms import Ends, Outcome, Terms, source_label
+from offers.models import Offer
 from portal import context
 from portal.events import Fact, Name, record_many
 from portal.models import School
-
-type Ends = Mapping[int, date | None]  # contact's pk -> last day, None for no end
-type Until = Mapping[date | None, datetime | None]  # a last day -> the first instant after it
-
-
-SOURCES = {"manual": _("by hand"), "import": _("import")}
-
-
-def source_label(source: str) -> str:
-    """Say `import:5` as people do: import 5."""
-    kind, _colon, number = source.partition(":")
-    return f"{SOURCES.get(kind, kind)} {number}".strip()
-
-
-class Outcome(StrEnum):
-    """What granting did for one contact."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-
-
-class Terms(TypedDict):
-    """On what terms an offer is granted.
-
-    source: where the grant comes from: "manual", "import:<batch>", "purchase:<order>" …
-    ends: contact's pk -> last day, or None for no end. Contacts that are missing in it get the
-        offer's default if the grant is new, and keep what they have if they hold the offer.
-    if_held: what happens to those who hold the offer already, from any source: "leave" it,
-        "extend" to the later date, or "set" the date. Only where `ends` names one.
-    starts_at: None is now.
-    notify: whether the access mail may follow.
-    note: why, for whoever asks later.
-    cohorts: into which those come whom this gives or changes something, for the courses of the offer.
-    """
-
-    source: Required[str]
-    ends: NotRequired[Ends]
-    if_held: NotRequired[Literal["leave", "extend", "set"]]
-    starts_at: NotRequired[datetime | None]
-    notify: NotRequired[bool]
-    note: NotRequired[str]
-    cohorts: NotRequired[Collection[Cohort]]
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):
@@ -115,165 +72,31 @@ class GrantQuerySet(models.QuerySet["Grant"]):
             Contact.objects.filter(pk__any_of=archived).bring_back()
             outcomes |= dict.fromkeys(archived, Outcome.UPDATED)
 
-        holding = self._holding(ids, offer=offer, ends=ends if if_held == "set" else {})
+        dated = ends if if_held == "set" else {}
+        holding = grant_rows.holders_among(ids, offer=offer, ends=dated)
         if if_held != "leave":
-            dated = {pk: ends[pk] for pk in holding if pk in ends}
-            until = {day: school.end_of(day) for day in set(dated.values())}
-            later_only = if_held == "extend"
-            for pk in self._redate(dated, until, offer=offer, later_only=later_only, terms=terms):
-                outcomes[pk] = Outcome.UPDATED
+            moved = grant_rows.set_ends_of_holders(
+                {pk: ends[pk] for pk in holding if pk in ends},
+                offer=offer,
+                later_only=if_held == "extend",
+                terms=terms,
+                school=school,
+            )
+            outcomes |= dict.fromkeys(moved, Outcome.UPDATED)
 
         if fresh := [pk for pk in ids if pk not in holding]:
             default = offer.default_end(first_day)
             days = {pk: ends.get(pk, default) for pk in fresh}
-            until = {day: school.end_of(day) for day in set(days.values())}
-            outcomes |= self._insert(days, until, offer=offer, starts_at=starts_at, terms=terms)
+            outcomes |= grant_rows.insert(
+                days, offer=offer, starts_at=starts_at, terms=terms, school=school
+            )
             User.objects.for_contacts(fresh)
             Enrollment.objects.enroll(contact_ids=fresh, offer=offer, on=first_day)
         if cohorts := terms.get("cohorts"):
             joining = fresh if if_held == "leave" else ids
-            moved = join_cohorts(contact_ids=joining, cohorts=cohorts, offer=offer)
-            outcomes |= {pk: Outcome.UPDATED for pk in moved if outcomes[pk] == Outcome.UNCHANGED}
+            joined = join_cohorts(contact_ids=joining, cohorts=cohorts, offer=offer)
+            outcomes |= {pk: Outcome.UPDATED for pk in joined if outcomes[pk] == Outcome.UNCHANGED}
         return outcomes
-
-    def _holding(self, ids: list[int], *, offer: Offer, ends: Ends) -> set[int]:
-        """Which of `ids` hold the offer, from any source.
-
-        An ended grant counts where `ends` has a date for its contact: it is set, not made anew.
-        """
-        with connection.cursor() as cursor:
-            # From the contacts to their grants: the other way it would read all grants of the offer.
-            cursor.execute(
-                """
-                SELECT asked.contact_id
-                FROM unnest(%(contacts)s::bigint[], %(dated)s::boolean[]) AS asked (contact_id, is_dated)
-                CROSS JOIN LATERAL (
-                    SELECT FROM enrollments_grant AS held
-                    WHERE held.contact_id = asked.contact_id AND held.offer_id = %(offer)s
-                      AND held.revoked_at IS NULL
-                      AND (asked.is_dated OR held.ends_at IS NULL OR held.ends_at > %(at)s)
-                    LIMIT 1
-                ) AS held
-                """,
-                {
-                    "contacts": ids,
-                    "dated": [pk in ends for pk in ids],
-                    "offer": offer.pk,
-                    "at": now(),
-                },
-            )
-            return {pk for (pk,) in cursor.fetchall()}
-
-    def _redate(
-        self, ends: Ends, until: Until, *, offer: Offer, later_only: bool, terms: Terms
-    ) -> list[int]:
-        """Move the end of every grant of `offer` these contacts hold; returns whose changed.
-
-        Who holds none has the last of the ended ones moved. A subscription's dates belong to
-        Stripe. A grant that had ended and is open now counts as granted again; any other change
-        is `offer.extended`, either way it goes. The events tell the day before, for undoing.
-        """
-        if not ends:
-            return []
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                UPDATE enrollments_grant AS granted
-                SET ends_on = wanted.ends_on, ends_at = wanted.ends_at,
-                    expired_at = CASE WHEN wanted.ends_at > %(at)s OR wanted.ends_at IS NULL
-                                      THEN NULL ELSE granted.expired_at END
-                FROM (
-                    SELECT held.id, held.ends_on AS day_before, held.ends_at AS before, asked.ends_on, asked.ends_at
-                    FROM (
-                        SELECT *, ends_at IS NULL OR ends_at > %(at)s AS is_held,
-                            bool_or(ends_at IS NULL OR ends_at > %(at)s) OVER of_contact AS any_held,
-                            row_number() OVER (of_contact ORDER BY ends_at DESC NULLS FIRST, id DESC) AS place
-                        FROM enrollments_grant
-                        WHERE offer_id = %(offer)s AND revoked_at IS NULL AND contact_id = ANY(%(contacts)s)
-                        WINDOW of_contact AS (PARTITION BY contact_id)
-                    ) AS held
-                    JOIN unnest(%(contacts)s::bigint[], %(days)s::date[], %(instants)s::timestamptz[])
-                        AS asked (contact_id, ends_on, ends_at) USING (contact_id)
-                    WHERE (held.is_held OR (held.place = 1 AND NOT held.any_held))
-                      AND held.source NOT LIKE 'subscription:%%'
-                      AND held.ends_on IS DISTINCT FROM asked.ends_on
-                      AND (NOT %(later_only)s OR asked.ends_on IS NULL OR held.ends_on < asked.ends_on)
-                ) AS wanted
-                WHERE granted.id = wanted.id
-                RETURNING granted.id, granted.contact_id, granted.ends_on, wanted.day_before,
-                    wanted.before <= %(at)s AND (granted.ends_at IS NULL OR granted.ends_at > %(at)s)
-                """,
-                {
-                    "contacts": list(ends),
-                    "days": list(ends.values()),
-                    "instants": [until[day] for day in ends.values()],
-                    "offer": offer.pk,
-                    "later_only": later_only,
-                    "at": now(),
-                },
-            )
-            moved = sorted(cursor.fetchall())
-        for name, reopened in ((Name.OFFER_GRANTED, True), (Name.OFFER_EXTENDED, False)):
-            record_many(
-                name,
-                [
-                    (contact, _facts(pk, offer, ends_on, terms) | {"before": _iso(before)})
-                    for pk, contact, ends_on, before, opened in moved
-                    if bool(opened) is reopened
-                ],
-            )
-        return [contact for _pk, contact, *_rest in moved]
-
-    def _insert(
-        self, ends: Ends, until: Until, *, offer: Offer, starts_at: datetime, terms: Terms
-    ) -> dict[int, Outcome]:
-        """Insert a grant for each contact, or open the ended one of the same source again."""
-        at, actor = now(), context.actor()
-        with connection.cursor() as cursor:
-            # Django's ignore_conflicts cannot tell which rows are new, and its update_conflicts
-            # refuses a partial index; unsorted batches would deadlock.
-            cursor.execute(
-                """
-                INSERT INTO enrollments_grant
-                    (contact_id, offer_id, source, starts_at, ends_on, ends_at, granted_by_id, granted_at, note,
-                     reason)
-                SELECT asked.contact_id, %(offer)s, %(source)s, %(starts_at)s, asked.ends_on, asked.ends_at,
-                       %(actor)s, %(at)s, %(note)s, ''
-                FROM unnest(%(contacts)s::bigint[], %(days)s::date[], %(instants)s::timestamptz[])
-                    AS asked (contact_id, ends_on, ends_at)
-                ORDER BY asked.contact_id
-                ON CONFLICT (contact_id, offer_id, source) WHERE revoked_at IS NULL
-                DO UPDATE SET starts_at = EXCLUDED.starts_at, ends_on = EXCLUDED.ends_on,
-                    ends_at = EXCLUDED.ends_at, suspended_at = NULL, expired_at = NULL, note = EXCLUDED.note,
-                    granted_by_id = EXCLUDED.granted_by_id, granted_at = EXCLUDED.granted_at
-                WHERE enrollments_grant.ends_at <= %(at)s
-                RETURNING id, contact_id, ends_on, xmax = 0
-                """,
-                {
-                    "contacts": list(ends),
-                    "days": list(ends.values()),
-                    "instants": [until[day] for day in ends.values()],
-                    "offer": offer.pk,
-                    "source": terms["source"],
-                    "starts_at": starts_at,
-                    "actor": actor.pk if actor else None,
-                    "at": at,
-                    "note": terms.get("note", ""),
-                },
-            )
-            granted = cursor.fetchall()
-        later: dict[str, Fact] = {"starts_at": starts_at.isoformat()} if starts_at > at else {}
-        record_many(
-            Name.OFFER_GRANTED,
-            [
-                (contact, _facts(pk, offer, ends_on, terms) | later)
-                for pk, contact, ends_on, _is_new in granted
-            ],
-        )
-        return {
-            contact: Outcome.CREATED if is_new else Outcome.UPDATED
-            for _pk, contact, _ends_on, is_new in granted
-        }
 
     @transaction.atomic
     def revoke(self, *, reason: str = "") -> int:
@@ -320,73 +143,7 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         Revoked grants and those of a subscription, whose dates belong to Stripe, stay as they
         are. Returns how many changed. A constant number of statements.
         """
-        school = School.current()
-        until = {day: school.end_of(day) for day in set(ends.values())}
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                UPDATE enrollments_grant AS granted
-                SET ends_on = wanted.ends_on, ends_at = wanted.ends_at,
-                    expired_at = CASE WHEN wanted.ends_at > %(at)s OR wanted.ends_at IS NULL
-                                      THEN NULL ELSE granted.expired_at END
-                FROM (
-                    SELECT held.id, held.ends_on AS day_before, held.ends_at AS before, asked.ends_on, asked.ends_at
-                    FROM enrollments_grant AS held
-                    JOIN unnest(%(grants)s::bigint[], %(days)s::date[], %(instants)s::timestamptz[])
-                        AS asked (id, ends_on, ends_at) USING (id)
-                    WHERE held.revoked_at IS NULL AND held.source NOT LIKE 'subscription:%%'
-                      AND held.ends_on IS DISTINCT FROM asked.ends_on
-                    ORDER BY held.id
-                    FOR UPDATE OF held
-                ) AS wanted
-                WHERE granted.id = wanted.id
-                RETURNING granted.id, granted.contact_id, granted.offer_id, granted.source, granted.ends_on,
-                    wanted.day_before,
-                    wanted.before <= %(at)s AND (granted.ends_at IS NULL OR granted.ends_at > %(at)s)
-                """,
-                {
-                    "grants": list(ends),
-                    "days": list(ends.values()),
-                    "instants": [until[day] for day in ends.values()],
-                    "at": now(),
-                },
-            )
-            moved = sorted(cursor.fetchall())
-        for name, reopened in ((Name.OFFER_GRANTED, True), (Name.OFFER_EXTENDED, False)):
-            record_many(
-                name,
-                [
-                    (
-                        contact,
-                        {
-                            "grant": pk,
-                            "offer": offer,
-                            "source": source,
-                            "ends_on": _iso(ends_on),
-                            "before": _iso(before),
-                            "notify": False,
-                        },
-                    )
-                    for pk, contact, offer, source, ends_on, before, opened in moved
-                    if bool(opened) is reopened
-                ],
-            )
-        return len(moved)
-
-
-def _iso(day: date | None) -> str | None:
-    return day.isoformat() if day else None
-
-
-def _facts(pk: int, offer: Offer, ends_on: date | None, terms: Terms) -> dict[str, Fact]:
-    """What the events of a grant tell."""
-    return {
-        "grant": pk,
-        "offer": offer.pk,
-        "source": terms["source"],
-        "ends_on": _iso(ends_on),
-        "notify": terms.get("notify", True),
-    }
+        return grant_rows.set_ends(ends, school=School.current())
 
 
 class Grant(models.Model):
@@ -499,6 +256,11 @@ class Grant(models.Model):
     @property
     def is_live(self) -> bool:
         return self.state == "live"
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether its dates are not ours to change: a subscription's belong to Stripe."""
+        return self.source.startswith("subscription:")
 
 
 def move_ends(*, after: int, limit: int) -> int | None:

@@ -225,6 +225,11 @@ class ImportBatch(models.Model):
         )
         return True
 
+    def interrupt(self) -> None:
+        """Nobody goes on with its rows; those that are done stay. Twice is harmless."""
+        at_work = Q(started_at__isnull=False, finished_at=None, interrupted_at=None)
+        self._turn(at_work & Q(undo_started_at=None), interrupted_at=now())
+
     def advance(self, *, rows: int, counts: Mapping[str, int]) -> None:
         """Count `rows` more as done, in the transaction that does them. Raises Overtaken."""
         at_work = Q(finished_at=None) if self.started_at else Q(checked_at=None, started_at=None)

@@ -20,7 +20,7 @@ STARS = range(1, 6)
 
 
 @dataclass(frozen=True)
-class Tally:
+class Distribution:
     """How a course is rated: how many gave so many stars."""
 
     votes: Mapping[int, int]
@@ -46,10 +46,10 @@ class RatingQuerySet(models.QuerySet["Rating"]):
         """Everybody's of one course."""
         return self.filter(course=course)
 
-    def tally(self) -> Tally:
+    def distribution(self) -> Distribution:
         """How many gave so many stars. One statement."""
         found = self.order_by().values_list("stars").annotate(votes=Count("*"))
-        return Tally(dict.fromkeys(STARS, 0) | dict(found))
+        return Distribution(dict.fromkeys(STARS, 0) | dict(found))
 
     def averages(self, courses: Iterable[int]) -> dict[int, tuple[float, int]]:
         """(average, number) by course, of those that are rated. One statement."""

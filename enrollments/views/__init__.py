@@ -1,1 +1,1 @@
-"""Pages of access, one file per audience."""
+"""Pages of access, one file per noun."""

@@ -6,21 +6,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.decorators import student_required
-from accounts.http import StaffRequest, StudentRequest, is_pk, posted
+from accounts.http import StaffRequest, StudentRequest, posted
 from accounts.models import Contact
+from enrollments.decorators import open_lesson_required
 from enrollments.forms.comment import CommentForm
+from enrollments.locks import Standing
 from enrollments.models import Comment
 from enrollments.models.comment import TooMany
 from enrollments.outline import Study
-from enrollments.threads import Page, Sight, Thread, thread, threads
-from enrollments.views.student import lesson_locked, lesson_or_404, study_or_404
+from enrollments.threads import PAGE, Sight, Talk, Thread, thread, threads
+from portal.addresses import is_pk
+from portal.paging import Place
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ class Room:
         form = CommentForm(lesson=self.lesson)
         if comment.parent_id:
             return self._show_thread(request, form, comment.parent_id, is_posted=True)
-        page = threads(self.lesson, sight=self.sight)
-        return self._render(request, form, page, is_posted=True)
+        talk = threads(self.lesson, sight=self.sight, place=Place(QueryDict(), size=PAGE))
+        return self._render(request, form, talk, is_posted=True)
 
     def _refuse(
         self, request: StudentRequest | StaffRequest, form: CommentForm, refusal: TooMany
@@ -78,14 +81,9 @@ class Room:
         if is_pk(asked):
             return self._show_thread(request, form, int(asked))
         is_oldest_first = request.GET.get("order") == "oldest"
-        beyond = request.GET.get("after" if is_oldest_first else "before", "")
-        page = threads(
-            self.lesson,
-            sight=self.sight,
-            is_oldest_first=is_oldest_first,
-            beyond=int(beyond) if is_pk(beyond) else None,
-        )
-        return self._render(request, form, page, is_oldest_first=is_oldest_first)
+        place = Place(request.GET, size=PAGE, order="pk" if is_oldest_first else "-pk")
+        talk = threads(self.lesson, sight=self.sight, place=place)
+        return self._render(request, form, talk, is_oldest_first=is_oldest_first)
 
     def _show_thread(
         self,
@@ -95,28 +93,25 @@ class Room:
         *,
         is_posted: bool = False,
     ) -> HttpResponse:
-        before = request.GET.get("before", "")
-        found = thread(
-            self.lesson, pk, sight=self.sight, before=int(before) if is_pk(before) else None
-        )
+        found = thread(self.lesson, pk, sight=self.sight, place=Place(request.GET, size=PAGE))
         if found is None:
             messages.info(request, _("That comment is not there any more."))
             return redirect(self.url)
         if request.htmx and request.method == "POST":
             context = {"room": self, "form": form, "thread": found, "is_posted": is_posted}
             return render(request, "components/thread.html", context)
-        return self._render(request, form, Page([found]), thread=found)
+        return self._render(request, form, Talk([found]), thread=found)
 
     def _render(
         self,
         request: StudentRequest | StaffRequest,
         form: CommentForm,
-        page: Page,
+        talk: Talk,
         *,
         thread: Thread | None = None,
         **words: bool,
     ) -> HttpResponse:
-        context = {"room": self, "form": form, "page": page, "thread": thread, **words}
+        context = {"room": self, "form": form, "talk": talk, "thread": thread, **words}
         if not request.htmx:
             return render(request, self.page, context | self.words)
         response = render(request, "components/talk.html", context)
@@ -125,43 +120,31 @@ class Room:
         return response
 
 
-def _trail(study: Study, pk: int, title: str) -> list[tuple[str, str]]:
-    slug = study.course.slug
-    return [
-        (study.course.title, reverse("enrollments:course_detail", args=[slug])),
-        (title, reverse("enrollments:lesson_detail", args=[slug, pk])),
-    ]
-
-
 @student_required
-def comment_list(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
+@open_lesson_required
+def comment_list(request: StudentRequest, study: Study, lesson: Standing) -> HttpResponse:
     """What is said below a lesson that is open to the student, and a form to say something."""
-    study = study_or_404(request, slug)
-    lesson = lesson_or_404(study, pk)
-    if not lesson.is_open:
-        return lesson_locked(request, study, lesson)
     room = Room(
-        lesson=pk,
-        slug=slug,
-        url=reverse("enrollments:comment_list", args=[slug, pk]),
+        lesson=lesson.id,
+        slug=study.course.slug,
+        url=reverse("enrollments:comment_list", args=[study.course.slug, lesson.id]),
         sight=lambda comments: comments.shown_to(request.user),
         contact=request.contact,
         page="enrollments/student/comment_list.html",
-        words={"lesson": lesson, "trail": _trail(study, pk, lesson.title)},
+        words={"lesson": lesson, "trail": study.trail(lesson)},
     )
     return room.answer(request)
 
 
 @student_required
-def comment_take_back(request: StudentRequest, slug: str, lesson_pk: int, pk: int) -> HttpResponse:
+@open_lesson_required
+def comment_take_back(
+    request: StudentRequest, study: Study, lesson: Standing, comment_pk: int
+) -> HttpResponse:
     """Take back a comment of one's own; GET asks."""
-    study = study_or_404(request, slug)
-    lesson = lesson_or_404(study, lesson_pk)
-    if not lesson.is_open:
-        return lesson_locked(request, study, lesson)
-    mine = Comment.objects.filter(lesson=lesson_pk, author=request.user, deleted_at=None)
-    comment = get_object_or_404(mine, pk=pk)
-    url = reverse("enrollments:comment_list", args=[slug, lesson_pk])
+    mine = Comment.objects.filter(lesson=lesson.id, author=request.user, deleted_at=None)
+    comment = get_object_or_404(mine, pk=comment_pk)
+    url = reverse("enrollments:comment_list", args=[study.course.slug, lesson.id])
     if request.method == "POST":
         comment.take_back()
         messages.success(request, _("Your comment is taken back."))
@@ -169,6 +152,6 @@ def comment_take_back(request: StudentRequest, slug: str, lesson_pk: int, pk: in
     context = {
         "comment": comment,
         "cancel_url": f"{url}?thread={comment.root_id}",
-        "trail": _trail(study, lesson_pk, lesson.title),
+        "trail": study.trail(lesson),
     }
     return render(request, "enrollments/student/comment_take_back.html", context)

@@ -18,7 +18,7 @@ from accounts.decorators import staff_required
 from accounts.http import StaffRequest, posted
 from accounts.models import Contact
 from enrollments.effects import revoking_sentences, suspending_sentences
-from enrollments.forms.dates import ExtendForm, UndoForm, end_sentence, is_fixed, undo_words
+from enrollments.forms.dates import ExtendForm, UndoForm, end_sentence, undo_words
 from enrollments.forms.grant import GrantForm, ReasonForm
 from enrollments.models import Grant
 from offers.models import Offer
@@ -149,7 +149,7 @@ def grant_resume(request: StaffRequest, pk: int) -> HttpResponse:
 def grant_extend(request: StaffRequest, pk: int) -> HttpResponse:
     """Move the end of one grant, either way."""
     grant = _grant(pk)
-    may_move = grant.revoked_at is None and not is_fixed(grant)
+    may_move = grant.revoked_at is None and not grant.is_fixed
     before = grant.ends_on
     form = ExtendForm(posted(request) if may_move else None, grant=grant)
     if form.is_valid():

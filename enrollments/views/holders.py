@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, is_pk, posted
+from accounts.http import StaffRequest, posted
 from enrollments.forms.holders import MoveEndsForm
 from enrollments.holders import (
-    Effects,
+    Headcount,
     effects_of_moving,
     held_grants,
     holders,
@@ -24,29 +24,24 @@ from enrollments.holders import (
 )
 from enrollments.models import Grant
 from offers.models import Offer
-from offers.models.offer import COUNTED
+from offers.models.offer import COUNTED, LONGEST
+from portal.addresses import is_pk
+from portal.paging import Place
 
 PAGE = 50
-LONGEST = 36_500  # days an offer may last
 
 
 @staff_required("manage_access")
 def holder_list(request: StaffRequest, pk: int) -> HttpResponse:
-    """Who holds an offer, the latest grant first. Keyset paging."""
+    """Who holds an offer, the latest grant first."""
     offer = get_object_or_404(Offer, pk=pk)
-    before = request.GET.get("before", "")
-    found = held_grants(offer).order_by("-pk")
-    if is_pk(before):
-        found = found.filter(pk__lt=int(before))
-    keys = found.values("pk")[: PAGE + 1]  # by an index alone
-    page = list(Grant.objects.filter(pk__in=keys).select_related("contact").order_by("-pk"))
+    place = Place(request.GET, size=PAGE)
+    keys = place.cut(held_grants(offer)).values("pk")  # by an index alone
     context = {
         "offer": offer,
-        "grants": page[:PAGE],
+        "page": place.page(Grant.objects.filter(pk__in=keys).select_related("contact")),
         "count": holders(offer).order_by()[: COUNTED + 1].count(),
         "counted": COUNTED,
-        "next_url": f"?before={page[PAGE - 1].pk}" if len(page) > PAGE else "",
-        "first_url": request.path if before else "",
     }
     return render(request, "enrollments/dashboard/holder_list.html", context)
 
@@ -84,7 +79,7 @@ def holder_follow(request: StaffRequest, pk: int) -> HttpResponse:
     offer = get_object_or_404(Offer, pk=pk)
     was = request.GET.get("was", "")
     followers = int(was) if is_pk(was) and int(was) <= LONGEST else None
-    found: dict[int | None, Effects] = {}
+    found: dict[int | None, Headcount] = {}
     for length in (followers, None):
         terms = {"offer": offer.pk, "mode": "default", "days": offer.default_days, "length": length}
         effects = effects_of_moving(offer, terms)
@@ -106,7 +101,7 @@ def holder_follow(request: StaffRequest, pk: int) -> HttpResponse:
     return render(request, "enrollments/dashboard/holder_follow.html", context)
 
 
-def _choice_label(effects: Effects, *, former: bool) -> str:
+def _choice_label(effects: Headcount, *, former: bool) -> str:
     if former:
         text = _("Let those with the former length follow (%s)")
     elif effects.moving == effects.total:
@@ -139,7 +134,7 @@ def _question(offer: Offer, terms: dict[str, Any]) -> str:
     return _("Let “%s” have no end?") % offer
 
 
-def effect_sentences(effects: Effects, terms: dict[str, Any]) -> list[str]:
+def effect_sentences(effects: Headcount, terms: dict[str, Any]) -> list[str]:
     """What moving the ends would do, in numbers."""
     keep = (
         ngettext("%s has no end, and keeps it so.", "%s have no end, and keep it so.", effects.same)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.formats import number_format
+from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -18,13 +18,14 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, is_pk, posted
+from accounts.http import StaffRequest, posted
 from enrollments.forms.imports import ImportForm, OfferChoiceForm
 from enrollments.members_file import PATTERNS
 from enrollments.models import ImportBatch, RowOutcome
 from enrollments.undoing import Prospect, prospect
 from portal.models import Job
-from portal.spreadsheets import defused
+from portal.paging import Place
+from portal.spreadsheets import CSV, defused
 
 PAGE = 50
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"  # without it Excel takes UTF-8 for something else
@@ -32,17 +33,10 @@ BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"  # without it Excel takes UTF-8 for someth
 
 @staff_required("manage_access")
 def import_list(request: StaffRequest) -> HttpResponse:
-    """Who imported which file, when, and how that went. Newest first, paged by key."""
-    before = request.GET.get("before", "")
-    rows = ImportBatch.objects.select_related("started_by").prefetch_related("offers")
-    rows = rows.defer("sheet").order_by("-pk")
-    page = list((rows.filter(pk__lt=int(before)) if is_pk(before) else rows)[: PAGE + 1])
-    context = {
-        "batches": page[:PAGE],
-        "next_url": f"?before={page[PAGE - 1].pk}" if len(page) > PAGE else "",
-        "prev_url": "?" if before else "",
-    }
-    return render(request, "enrollments/dashboard/import_list.html", context)
+    """Who imported which file, when, and how that went. Newest first."""
+    batches = ImportBatch.objects.select_related("started_by").prefetch_related("offers")
+    page = Place(request.GET, size=PAGE).page(batches.defer("sheet"))
+    return render(request, "enrollments/dashboard/import_list.html", {"page": page})
 
 
 @staff_required("manage_access")
@@ -91,30 +85,16 @@ def _is_stuck(batch: ImportBatch) -> bool:
 
 def _rows(request: StaffRequest, batch: ImportBatch) -> dict[str, Any]:
     """A page of the rows, of one outcome or all, by row number."""
-    outcome, after, before = (request.GET.get(name, "") for name in ("outcome", "after", "before"))
-    rows = batch.rows.select_related("contact").order_by("number")
+    outcome = request.GET.get("outcome", "")
+    rows = batch.rows.select_related("contact")
     if outcome in RowOutcome.values:
         rows = rows.filter(outcome=outcome)
-    if is_pk(before):
-        page = list(rows.filter(number__lt=int(before)).order_by("-number")[: PAGE + 1])[::-1]
-        has_earlier, has_later = len(page) > PAGE, True
-        page = page[-PAGE:]
-    else:
-        page = list((rows.filter(number__gt=int(after)) if is_pk(after) else rows)[: PAGE + 1])
-        has_earlier, has_later = is_pk(after), len(page) > PAGE
-        page = page[:PAGE]
-    where = {"outcome": outcome} if outcome else {}
-
-    def url(**place: int) -> str:
-        return f"?{urlencode(where | place)}#rows"
-
+    place = Place(request.GET, size=PAGE, order="number", anchor="#rows")
     return {
-        "rows": page,
+        "page": place.page(rows),
         "outcome": outcome,
         "columns": dict(batch.sheet.get("columns", [])),
         "tabs": list(_tabs(batch, outcome)),
-        "prev_url": url(before=page[0].number) if page and has_earlier else "",
-        "next_url": url(after=page[-1].number) if page and has_later else "",
     }
 
 
@@ -217,8 +197,10 @@ def _csv(name: str, lines: Iterator[list[str]], *, delimiter: str) -> StreamingH
     """A file to download, as Excel opens it by a double click."""
     writer = csv.writer(_Echo(), delimiter=delimiter)
     written = (writer.writerow(line) for line in lines)
-    response = StreamingHttpResponse(_marked(written), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    response = StreamingHttpResponse(_marked(written), content_type=CSV)
+    response["Content-Disposition"] = content_disposition_header(
+        as_attachment=True, filename=f"{name}.csv"
+    )
     return response
 
 

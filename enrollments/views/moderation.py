@@ -15,14 +15,15 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, asked, is_pk
+from accounts.http import StaffRequest, asked
 from accounts.models import Contact
 from accounts.models.contact import SearchKey
-from enrollments.latest import latest
 from enrollments.models import Comment
 from enrollments.models.comment import CommentQuerySet
 from enrollments.views.comments import Room
 from offers.models import Course, Lesson
+from portal.addresses import is_pk
+from portal.paging import Page, Place
 
 PAGE = 25
 
@@ -41,34 +42,32 @@ def named(words: str) -> QuerySet[Contact]:
     return found
 
 
-def _page(query: dict[str, str], *, before: int | None) -> list[Comment]:
-    """The comments that an address asks for, newest first: PAGE, and one more if there is."""
+def _page(query: dict[str, str], place: Place) -> Page[Comment]:
+    """The comments at this place among those that an address asks for. Two statements."""
     found = Comment.objects.filter(deleted_at=None)
     match query.get("state"):
         case "visible":
             found = found.visible()
         case "hidden":
             found = found.filter(hidden_at__isnull=False)
-    if before is not None:
-        found = found.filter(pk__lt=before)
     if "contact" in query:
         found = found.filter(contact=int(query["contact"]))
     shown = Comment.objects.signed().select_related("lesson__module__course", "hidden_by__contact")
-    return list(shown.filter(pk__in=_keys(found, query)).order_by("-pk"))
+    return place.page(shown.filter(pk__in=_keys(found, query, place)))
 
 
-def _keys(found: CommentQuerySet, query: dict[str, str]) -> list[int]:
-    """The newest of `found`, of a course and of people whose name has the words of `q`. One statement."""
+def _keys(found: CommentQuerySet, query: dict[str, str], place: Place) -> list[int]:
+    """Which of `found`, of a course and of people whose name has the words of `q`. One statement."""
     lessons = Lesson.objects.order_by()
     if "course" in query:
         lessons = lessons.filter(module__course=int(query["course"]))
         if "q" in query or "contact" in query:
             found = found.filter(lesson__module__course=int(query["course"]))
     if "q" in query:
-        return latest(found, by="contact", of=named(query["q"]).order_by(), limit=PAGE + 1)
+        return place.keys(found, by="contact", of=named(query["q"]).order_by())
     if "course" in query and "contact" not in query:
-        return latest(found, by="lesson", of=lessons, limit=PAGE + 1)
-    return list(found.order_by("-pk").values_list("pk", flat=True)[: PAGE + 1])
+        return place.keys(found, by="lesson", of=lessons)
+    return list(place.cut(found).values_list("pk", flat=True))
 
 
 def _query(request: StaffRequest) -> dict[str, str]:
@@ -93,14 +92,12 @@ def _person(request: StaffRequest, pk: int) -> Contact | None:
 
 @staff_required("moderate")
 def moderation_list(request: StaffRequest) -> HttpResponse:
-    """Comments on all lessons, newest first: all, of one person, of a course, hidden. Keyset paging."""
+    """Comments on all lessons, newest first: all, of one person, of a course, hidden."""
     query = _query(request)
-    before = request.GET.get("before", "")
-    page = _page(query, before=int(before) if is_pk(before) else None)
     contact = _person(request, int(query["contact"])) if "contact" in query else None
     kept = {name: value for name, value in query.items() if name != "state"}
     context: dict[str, Any] = {
-        "comments": page[:PAGE],
+        "page": _page(query, Place(request.GET, size=PAGE)),
         "query": query,
         "contact": contact,
         "courses": Course.objects.order_by("title", "pk"),
@@ -112,10 +109,6 @@ def moderation_list(request: StaffRequest) -> HttpResponse:
             }
             for state, label in STATES.items()
         ],
-        "next_url": "?" + urlencode(query | {"before": page[PAGE - 1].pk})
-        if len(page) > PAGE
-        else "",
-        "prev_url": "?" + urlencode(query) if is_pk(before) else "",
     }
     return render(request, "enrollments/dashboard/moderation_list.html", context)
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.decorators import student_required
 from accounts.http import StudentRequest, posted
+from enrollments.decorators import open_lesson_required
 from enrollments.forms.quiz import QuizForm
 from enrollments.locks import Standing
 from enrollments.models import QuizAttempt
 from enrollments.models.quiz_attempt import NoAttemptLeft
 from enrollments.outline import Study
-from enrollments.views.student import lesson_locked, lesson_or_404, study_or_404
 from offers.models import LessonKind, Quiz, Reveal
 
 
@@ -33,21 +32,10 @@ def _quiz_or_404(lesson: Standing) -> Quiz:
     return get_object_or_404(Quiz.objects.select_related("lesson"), lesson=lesson.id)
 
 
-def _trail(study: Study, lesson: Standing) -> list[tuple[str, str]]:
-    course, slug = study.course, study.course.slug
-    return [
-        (course.title, reverse("enrollments:course_detail", args=[slug])),
-        (lesson.title, reverse("enrollments:lesson_detail", args=[slug, lesson.id])),
-    ]
-
-
 @student_required
-def quiz_take(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
+@open_lesson_required
+def quiz_take(request: StudentRequest, study: Study, lesson: Standing) -> HttpResponse:
     """The questions of a quiz lesson, to be answered once more while attempts are left."""
-    study = study_or_404(request, slug)
-    lesson = lesson_or_404(study, pk)
-    if not lesson.is_open:
-        return lesson_locked(request, study, lesson)
     quiz = _quiz_or_404(lesson)
     made = _attempts(study, quiz)
     form = QuizForm(posted(request), quiz=quiz, number=len(made) + 1)
@@ -63,8 +51,8 @@ def quiz_take(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
             )
         except NoAttemptLeft:
             messages.error(request, _("You used every attempt: this one was not counted."))
-            return redirect("enrollments:quiz_take", slug, pk)
-        return redirect("enrollments:quiz_result", slug, pk, tried.number)
+            return redirect("enrollments:quiz_take", study.course.slug, lesson.id)
+        return redirect("enrollments:quiz_result", study.course.slug, lesson.id, tried.number)
     context = {
         "study": study,
         "lesson": lesson,
@@ -74,18 +62,17 @@ def quiz_take(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
         "attempts": made,
         "number": len(made) + 1,
         "left": left,
-        "trail": _trail(study, lesson),
+        "trail": study.trail(lesson),
     }
     return render(request, "enrollments/student/quiz_take.html", context)
 
 
 @student_required
-def quiz_result(request: StudentRequest, slug: str, pk: int, number: int) -> HttpResponse:
+@open_lesson_required
+def quiz_result(
+    request: StudentRequest, study: Study, lesson: Standing, number: int
+) -> HttpResponse:
     """What came of one of the student's own attempts, with the right answers if the quiz shows them."""
-    study = study_or_404(request, slug)
-    lesson = lesson_or_404(study, pk)
-    if not lesson.is_open:
-        return lesson_locked(request, study, lesson)
     quiz = _quiz_or_404(lesson)
     made = _attempts(study, quiz)
     tried = get_object_or_404(
@@ -106,6 +93,6 @@ def quiz_result(request: StudentRequest, slug: str, pk: int, number: int) -> Htt
         "reveals": shown,
         "may_retry": quiz.max_attempts is None or len(made) < quiz.max_attempts,
         "next": study.after(lesson),
-        "trail": _trail(study, lesson),
+        "trail": study.trail(lesson),
     }
     return render(request, "enrollments/student/quiz_result.html", context)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from django.db.models import Model
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, is_pk
+from accounts.http import StaffRequest
 from accounts.models import Contact
-from enrollments.latest import latest
 from enrollments.models import Enrollment, QuizAttempt
 from offers.models import Course, Lesson, Quiz
+from portal.addresses import is_pk
+from portal.paging import Page, Place
 
 PAGE = 50
 
@@ -24,43 +23,32 @@ QUIZZES = {"course": "lesson__module__course", "lesson": "lesson"}  # where a qu
 
 @staff_required("view_contacts")
 def quiz_attempt_list(request: StaffRequest) -> HttpResponse:
-    """Every attempt, the newest first; of one contact, course or quiz if the address names one. Keyset paging."""
+    """Every attempt, the newest first; of one contact, course or quiz if the address names one."""
     named: dict[str, Model] = {}
     for word, noun in NOUNS.items():
         if asked := request.GET.get(word, ""):
             named[word] = get_object_or_404(noun, pk=asked if is_pk(asked) else None)
-    before = request.GET.get("before", "")
-    page = _page(named, before=int(before) if is_pk(before) else None)
-    narrowed = {word: noun.pk for word, noun in named.items()}
-    has_more = len(page) > PAGE
-    context = {
-        "attempts": page[:PAGE],
-        "next_url": f"?{urlencode(narrowed | {'before': page[PAGE - 1].pk})}" if has_more else "",
-        "first_url": f"?{urlencode(narrowed)}" if before else "",
-        **named,
-    }
+    context = {"page": _page(named, Place(request.GET, size=PAGE)), **named}
     return render(request, "enrollments/dashboard/quiz_attempt_list.html", context)
 
 
-def _page(named: dict[str, Model], *, before: int | None) -> list[QuizAttempt]:
-    """The newest attempts that are `named`: PAGE, and one more if there is."""
-    found = (
-        QuizAttempt.objects.all() if before is None else QuizAttempt.objects.filter(pk__lt=before)
-    )
+def _page(named: dict[str, Model], place: Place) -> Page[QuizAttempt]:
+    """The attempts at this place among those that are `named`. Two statements."""
+    found = QuizAttempt.objects.all()
     about = {QUIZZES[word]: noun.pk for word, noun in named.items() if word in QUIZZES}
     quizzes = Quiz.objects.filter(**about)
     if "contact" in named:
         theirs = Enrollment.objects.filter(contact=named["contact"].pk)
         found = found.filter(quiz__in=quizzes) if about else found
-        keys = latest(found, by="enrollment", of=theirs, limit=PAGE + 1)
+        keys = place.keys(found, by="enrollment", of=theirs)
     elif about:
-        keys = latest(found, by="quiz", of=quizzes, limit=PAGE + 1)
+        keys = place.keys(found, by="quiz", of=quizzes)
     else:
-        keys = list(found.order_by("-pk").values_list("pk", flat=True)[: PAGE + 1])
+        keys = list(place.cut(found).values_list("pk", flat=True))
     shown = QuizAttempt.objects.select_related(
         "enrollment__contact", "enrollment__course", "quiz__lesson"
     )
-    return list(shown.defer("sheet").filter(pk__in=keys).order_by("-pk"))
+    return place.page(shown.defer("sheet").filter(pk__in=keys))
 
 
 @staff_required("view_contacts")

@@ -5,23 +5,25 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.decorators import staff_required, student_required
-from accounts.http import StaffRequest, StudentRequest, is_pk, posted
+from accounts.http import StaffRequest, StudentRequest, posted
+from enrollments.decorators import open_course_required
 from enrollments.forms.comment import RatingForm
 from enrollments.models import Rating
-from enrollments.views.student import study_or_404
+from enrollments.outline import Study
 from offers.models import Course
+from portal.addresses import is_pk
+from portal.paging import Place
 
 PAGE = 20
 
 
 @student_required
-def rating_update(request: StudentRequest, slug: str) -> HttpResponse:
+@open_course_required
+def rating_update(request: StudentRequest, study: Study) -> HttpResponse:
     """What the student thinks of a course they have begun: nobody else's, and to be changed at any time."""
-    study = study_or_404(request, slug)
     if study.course.started_at is None:
         raise Http404
     rating = Rating.objects.filter(enrollment=study.course.enrollment_id).first()
@@ -31,13 +33,13 @@ def rating_update(request: StudentRequest, slug: str) -> HttpResponse:
         form.save(enrollment=study.enrollment)
         if not request.htmx:
             messages.success(request, _("Thank you. Your rating is saved."))
-            return redirect("enrollments:course_detail", slug)
+            return redirect(study.url)
     context = {
         "course": study.course,
         "form": form,
         "is_rated": rating is not None or is_saved,
         "is_saved": is_saved,
-        "trail": [(study.course.title, reverse("enrollments:course_detail", args=[slug]))],
+        "trail": study.trail(),
     }
     fragment = "#rating" if request.htmx else ""
     return render(request, f"enrollments/student/rating_update.html{fragment}", context)
@@ -45,26 +47,15 @@ def rating_update(request: StudentRequest, slug: str) -> HttpResponse:
 
 @staff_required("manage_content")
 def rating_list(request: StaffRequest, pk: int) -> HttpResponse:
-    """How a course is rated, and what was written with it, the latest first. Keyset paging.
+    """How a course is rated, and what was written with it, the latest first.
 
     What htmx asks for stands beside the course: the numbers, and the first of the words.
     """
     course = get_object_or_404(Course, pk=pk)
     ratings = Rating.objects.of_course(course)
-    before = request.GET.get("before", "")
-    rows = ratings.exclude(text="").select_related("enrollment__contact").order_by("-pk")
-    if is_pk(before):
-        rows = rows.filter(pk__lt=int(before))
-    size = 3 if request.htmx else PAGE
-    page = list(rows[: size + 1])
-    context = {
-        "course": course,
-        "tally": ratings.tally(),
-        "ratings": page[:size],
-        "has_more": len(page) > size,
-        "next_url": f"?before={page[size - 1].pk}" if len(page) > size else "",
-        "prev_url": "?" if before else "",
-    }
+    said = ratings.exclude(text="").select_related("enrollment__contact")
+    place = Place(request.GET, size=3 if request.htmx else PAGE)
+    context = {"course": course, "distribution": ratings.distribution(), "page": place.page(said)}
     fragment = "#recent" if request.htmx else ""
     return render(request, f"enrollments/dashboard/rating_list.html{fragment}", context)
 

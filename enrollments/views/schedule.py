@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, is_pk
+from accounts.http import StaffRequest
 from enrollments.schedule import NOBODYS, enrolled, lesson_rows, person_rows
 from offers.models import Cohort, Course
 from offers.models.cohort import COUNTED
+from portal.paging import Place
 
+PAGE = 25
 COLUMNS = 6  # cohorts beside each other; the filter shows any other
 
 
@@ -37,17 +37,14 @@ def schedule_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "lessons": lesson_rows(course, columns),
     }
     if request.user.may("view_contacts"):
-        before = request.GET.get("before", "")
-        people = enrolled(course, only)
-        rows, is_more = person_rows(course, people, before=int(before) if is_pk(before) else None)
-        carried = {"cohort": only} if only else {}
-        last = {"before": rows[-1].enrollment.pk} if rows else {}
+        place = Place(request.GET, size=PAGE, anchor="#people")
+        everybody = enrolled(course, only)
+        page, people = person_rows(course, everybody, place)
         context |= {
-            "people": rows,
-            "count": people[: COUNTED + 1].count(),
+            "page": page,
+            "people": people,
+            "count": everybody[: COUNTED + 1].count(),
             "counted": COUNTED,
-            "next_url": f"?{urlencode(carried | last)}#people" if is_more else "",
-            "first_url": f"?{urlencode(carried)}#people" if before else "",
         }
     return render(request, "enrollments/dashboard/schedule_detail.html", context)
 

@@ -14,6 +14,7 @@ from accounts import simulation
 from accounts.decorators import student_required
 from accounts.http import StudentRequest
 from enrollments.absences import absences
+from enrollments.decorators import open_course_required, open_lesson_required
 from enrollments.forms.play import PlayForm
 from enrollments.locks import Standing
 from enrollments.outline import Study, lock_in_words
@@ -36,36 +37,10 @@ def course_list(request: StudentRequest) -> HttpResponse:
     return render(request, "enrollments/student/course_list.html", context)
 
 
-def study_or_404(request: StudentRequest, slug: str) -> Study:
-    """The course with this address, if it is open to the student. What is not theirs does not exist."""
-    study = Study.find(contact=request.contact, slug=slug)
-    if study is None:
-        raise Http404
-    return study
-
-
-def lesson_or_404(study: Study, pk: int) -> Standing:
-    """A published lesson of the course, open or not."""
-    lesson = study.lesson(pk)
-    if lesson is None:
-        raise Http404
-    return lesson
-
-
-def lesson_locked(request: StudentRequest, study: Study, lesson: Standing) -> HttpResponse:
-    """403: the student knows of the lesson, and is told when it opens or what to do first."""
-    context = {
-        "study": study,
-        "lesson": lesson,
-        "reason": lock_in_words(lesson, today=request.school.today()),
-    }
-    return render(request, "enrollments/student/lesson_locked.html", context, status=403)
-
-
 @student_required
-def course_detail(request: StudentRequest, slug: str) -> HttpResponse:
+@open_course_required
+def course_detail(request: StudentRequest, study: Study) -> HttpResponse:
     """One course the student may open: its outline, with locks that say when and why."""
-    study = study_or_404(request, slug)
     resume = study.resume
     context = {
         "study": study,
@@ -78,20 +53,17 @@ def course_detail(request: StudentRequest, slug: str) -> HttpResponse:
 
 
 @student_required
-def lesson_detail(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
+@open_lesson_required
+def lesson_detail(request: StudentRequest, study: Study, standing: Standing) -> HttpResponse:
     """One lesson, its place in the course, and the way on."""
-    study = study_or_404(request, slug)
-    standing = lesson_or_404(study, pk)
-    if not standing.is_open:
-        return lesson_locked(request, study, standing)
     if not simulation.is_on():
-        study.enrollment.open_lesson(Lesson(pk=pk))
+        study.enrollment.open_lesson(Lesson(pk=standing.id))
     sitting = Sitting.find(study, standing)
     context = {
         **on_the_way(request, study, standing),
         "sitting": sitting,
         "is_watched": sitting.is_watched,
-        "trail": [(study.course.title, study.url)],
+        "trail": study.trail(),
         "body": render_markdown(sitting.row.body),
     }
     return render(request, "enrollments/student/lesson_detail.html", context)
@@ -99,9 +71,9 @@ def lesson_detail(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
 
 def on_the_way(request: StudentRequest, study: Study, standing: Standing) -> dict[str, Any]:
     """What the foot and the side of a lesson show: what completes it, what comes next, where one is."""
-    following = study.after(standing)
-    shut = following is not None and not following.is_open
-    today = request.school.today()
+    following, locked = study.after(standing), ""
+    if following and not following.is_open:
+        locked = lock_in_words(following, today=request.school.today())
     return {
         "study": study,
         "course": study.course,
@@ -109,29 +81,26 @@ def on_the_way(request: StudentRequest, study: Study, standing: Standing) -> dic
         "is_quiz": standing.kind == LessonKind.QUIZ,
         "previous": study.before(standing),
         "next": following,
-        "next_locked": lock_in_words(following, today=today) if following and shut else "",
+        "next_locked": locked,
         "modules": study.modules(standing),
     }
 
 
 @require_POST
 @student_required
-def lesson_complete(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
+@open_lesson_required
+def lesson_complete(request: StudentRequest, study: Study, standing: Standing) -> HttpResponse:
     """Mark a lesson done and go on to the next; with `undo`, take the mark back and stay.
 
     A quiz is done by passing it, and by nothing else.
     """
-    study = study_or_404(request, slug)
-    standing = lesson_or_404(study, pk)
-    if not standing.is_open:
-        return lesson_locked(request, study, standing)
     if standing.kind == LessonKind.QUIZ:
         messages.error(request, _("This lesson is complete when you pass its quiz."))
-        return redirect("enrollments:lesson_detail", slug, pk)
+        return redirect(study.address_of(standing))
     if "undo" in request.POST:
-        study.enrollment.uncomplete(Lesson(pk=pk))
-        return redirect("enrollments:lesson_detail", slug, pk)
-    study.enrollment.complete(Lesson(pk=pk))
+        study.enrollment.uncomplete(Lesson(pk=standing.id))
+        return redirect(study.address_of(standing))
+    study.enrollment.complete(Lesson(pk=standing.id))
     return redirect(way_on(study, standing))
 
 
@@ -145,22 +114,19 @@ def way_on(study: Study, standing: Standing) -> str:
 
 @require_POST
 @student_required
-def lesson_progress(request: StudentRequest, slug: str, pk: int) -> HttpResponse:
+@open_lesson_required
+def lesson_progress(request: StudentRequest, study: Study, standing: Standing) -> HttpResponse:
     """What the player reports every few seconds: where it stands, what was played. See PlayForm.
 
     Answers with the foot and the side of the page where that completed the lesson, else with nothing.
     """
-    study = study_or_404(request, slug)
-    standing = lesson_or_404(study, pk)
     if standing.kind not in PLAYED:
         raise Http404
-    if not standing.is_open:
-        return lesson_locked(request, study, standing)
     form = PlayForm(request.POST)
     if not form.is_valid():
         return JsonResponse({"errors": form.errors}, status=400)
     is_done = study.enrollment.play(
-        Lesson(pk=pk),
+        Lesson(pk=standing.id),
         position=form.cleaned_data["position"],
         parts=form.cleaned_data["played"],
         duration=form.cleaned_data["duration"],
@@ -169,5 +135,7 @@ def lesson_progress(request: StudentRequest, slug: str, pk: int) -> HttpResponse
     if not is_done:
         return HttpResponse(status=204)
     study = study.anew()
-    context = on_the_way(request, study, study.lesson(pk) or standing) | {"is_watched": True}
+    context = on_the_way(request, study, study.lesson(standing.id) or standing) | {
+        "is_watched": True
+    }
     return render(request, "enrollments/student/lesson_progress.html", context)

@@ -526,8 +526,8 @@ def test_all_comments_come_25_a_page(alice, bob, lesson, login):
     assert sizes == [25, 25, 10]
     assert seen == [f"{number:03}" for number in reversed(range(60))]
     past = page(login(alice), "/dashboard/comments/?state=visible&before=1")
-    assert "No further comment" in past
-    assert 'href="?state=visible">To the first page' in past
+    assert "Nothing more here" in past
+    assert 'href="?state=visible">First page' in past
 
 
 def test_staff_answer_as_themselves(alice, bob, lesson, login):

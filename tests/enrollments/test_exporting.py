@@ -32,7 +32,7 @@ from offers.models import Lesson
 from offers.models.offer import Status as OfferStatus
 from portal import spreadsheets
 from portal.models import Event
-from portal.templatetags.ui import state_label
+from portal.ui.states import state_label
 
 EVERYBODY = Selection()
 LANGUAGES = [code for code, _name in settings.LANGUAGES]

@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
+from django.utils.timezone import now
 
 from accounts.models import Contact, Note, Role
 from enrollments import importing, undoing
@@ -22,6 +23,7 @@ from enrollments.models.import_batch import Overtaken
 from notifications.models import Kind, Message
 from offers.models.offer import Kind as OfferKind
 from offers.models.offer import Status as OfferStatus
+from portal import context, jobs
 from portal.models import Event, Job, School
 
 HEADER = "Nome;Email;Data de expiração\n"
@@ -320,6 +322,16 @@ def test_too_many_rows_are_found_by_the_check_and_the_file_is_forgotten(staff, u
     assert batch.state == "refused"
 
 
+def test_a_check_that_was_killed_once_it_had_refused_the_file_is_over(upload, settings):
+    settings.IMPORT_MAX_ROWS = 2
+    upload("A;a@x.com;\nB;b@x.com;\nC;c@x.com;\n", make.offer())
+    job = Job.objects.get(kind="check_import")
+    Job.objects.filter(pk=job.pk).update(state="waiting", lease_until=None, next_attempt_at=now())
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.last_error) == ("done", "")
+
+
 def test_dates_cannot_be_changed_by_a_file_without_any(staff):
     offer = make.offer()
     answer = staff.post(
@@ -367,6 +379,26 @@ def test_a_batch_goes_on_where_it_stood_and_knows_the_rows_before(upload, monkey
     )  # one step a slice
     batch = upload("".join(f"N;n{n % 3}@x.com;\n" for n in range(7)), make.offer())
     assert counts(batch) == {"created": 3, "duplicate": 4}
+
+
+def test_an_import_stops_where_its_starter_may_no_more(staff, alice, upload, monkeypatch, school):
+    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr("enrollments.jobs._until_tired", lambda step: not step())
+    batch = upload("".join(f"N;n{n}@x.com;\n" for n in range(7)), make.offer())
+    sam = make.staff(Role.SUPPORT)
+    with context.acting(user=sam):
+        batch.start()
+    job = Job.objects.get(key=f"run_import:{batch.pk}")
+    jobs.run(job.pk)
+    with context.acting(user=alice):
+        sam.change_role(Role.MODERATOR)
+    for _ in range(5):
+        jobs.run(job.pk)
+    assert Grant.objects.count() == 2
+    text = page(staff, batch)
+    assert "This import was interrupted" in text
+    assert "Whoever started it may not do this any more." in text
+    assert "in the shell" not in text
 
 
 def test_a_second_worker_on_the_same_rows_does_nothing(upload, school):

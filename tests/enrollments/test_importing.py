@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts.models import Contact
+from accounts.models import Contact, Tag
 from enrollments.importing import Report, import_members
 from enrollments.members_file import open_sheet
 from enrollments.models import Enrollment, Grant, ImportBatch, ImportFile, ImportRow
@@ -130,6 +130,23 @@ def test_tags_and_the_day_of_enrollment_come_along(school):
     assert set(Contact.objects.get().tags.values_list("name", flat=True)) == {"vip", "spring"}
     assert Enrollment.objects.get().enrolled_on == date(2025, 2, 1)
     assert again() == {"unchanged": 1}
+
+
+def test_case_makes_no_second_tag(bob, school):
+    bob.tag(["VIP"])
+    offer = make.offer()
+
+    def tags_after(rows: str) -> list[list[str]]:
+        sheet = open_sheet(io.BytesIO(f"Email,Tags\n{rows}".encode()))
+        import_members(sheet, offers=[offer], file_name="x")
+        people = Contact.objects.exclude(pk=bob.pk).order_by("email")
+        return [sorted(person.tags.values_list("name", flat=True)) for person in people]
+
+    rows = "a@x.com,vip \nb@x.com,Vip;Rye\nc@x.com,rye;Vip;vip\n"
+    assert tags_after(rows) == [["VIP"], ["Rye", "VIP"], ["Rye", "VIP"]]
+    assert set(Tag.objects.values_list("name", flat=True)) == {"Rye", "VIP"}
+    Tag.objects.create(name="vip")  # as an older version let it be
+    assert tags_after("d@x.com,vip\n")[-1] == ["vip"]
 
 
 def test_a_dry_run_tells_the_same_and_leaves_nothing(school):

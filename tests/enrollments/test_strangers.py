@@ -82,14 +82,12 @@ def patterns(found=None, prefix="/") -> Iterator[str]:
             yield path if "<" in str(pattern.pattern) else simplify_regex(path)
 
 
-def meant(path: str, part: str) -> str:
+def meant(part: str) -> str:
     """What of Bob's the `<part>` of an address asks for."""
     kind, _colon, name = part.rpartition(":")
     if kind == "uuid":
         return "file"
-    if name == "pk" and "lesson_pk" in path:
-        return "comment"
-    return {"pk": "lesson", "lesson_pk": "lesson"}.get(name, name)
+    return {"pk": "lesson", "comment_pk": "comment"}.get(name, name)
 
 
 def filled(path: str, things: dict[str, list[object]]) -> list[str]:
@@ -100,7 +98,7 @@ def filled(path: str, things: dict[str, list[object]]) -> list[str]:
     start, end = path[: part.start()], path[part.end() :]
     return [
         whole
-        for thing in things[meant(path, part[1])]
+        for thing in things[meant(part[1])]
         for whole in filled(f"{start}{thing}{end}", things)
     ]
 

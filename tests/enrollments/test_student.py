@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date, timedelta
+
 import make
 import pytest
 from django.urls import reverse
+from django.utils.timezone import now
 
 from enrollments.models import Enrollment, Grant
+from offers.models import Course, Lesson, Requirement
 from portal.models import Event, School
 
 
@@ -85,6 +90,65 @@ def test_home_shows_where_to_continue_and_until_when(bob, login, school, course)
     assert "Sourdough" in page
     assert "2099" in page
     assert pages(course)[1] in page
+
+
+def test_home_goes_on_after_a_lesson_that_is_done(bob, login, course):
+    third = make.lesson(course, "Third")
+    browser, (_course, first, second) = login(bob), pages(course)[:3]
+    browser.get(first)
+    assert resumed(browser) == first
+    browser.post(first + "complete/")
+    browser.get(first)
+    assert resumed(browser) == second
+    assert "Lesson 2" in browser.get("/").content.decode()
+
+    Lesson.objects.filter(title="Lesson 2").update(opens_on=date(2999, 1, 1))
+    assert resumed(browser) == reverse("enrollments:lesson_detail", args=[course.slug, third.pk])
+    Lesson.objects.filter(title="Third").update(opens_on=date(2999, 1, 1))
+    assert resumed(browser) == first, "no other is open"
+
+
+def test_home_goes_back_to_what_was_left_out(bob, login, course):
+    browser, (_course, first, second) = login(bob), pages(course)
+    browser.post(second + "complete/")
+    browser.get(second)
+    assert resumed(browser) == first
+
+
+@pytest.mark.parametrize("rule", ["order", "requirement"])
+def test_home_names_the_day_of_a_lesson_that_waits_for_nothing_else(bob, login, course, rule):
+    browser, (_course, first, _second) = login(bob), pages(course)
+    Lesson.objects.filter(title="Lesson 2").update(opens_on=date(2999, 1, 1))
+    told = "“Lesson 2” opens on Jan. 1, 2999"
+    assert told in browser.get("/").content.decode()
+    if rule == "order":
+        Course.objects.update(enforces_order=True)
+    else:
+        before, after = lessons(course)
+        Requirement.objects.create(lesson=after, required=before)
+    assert told not in browser.get("/").content.decode()
+    browser.post(first + "complete/")
+    assert told in browser.get("/").content.decode()
+
+
+def test_home_takes_six_statements_at_most_wherever_one_stopped(
+    bob, login, course, django_assert_max_num_queries
+):
+    for n in range(20):
+        lesson = make.lesson(course, f"Live {n}", kind="live")
+        Lesson.objects.filter(pk=lesson.pk).update(live_at=now() + timedelta(days=n + 1))
+    browser, first = login(bob), pages(course)[1]
+    browser.post(first + "complete/")
+    browser.get(first)
+    browser.get("/")
+    with django_assert_max_num_queries(6):
+        assert "Live class: Live 0" in browser.get("/").content.decode()
+
+
+def resumed(browser):
+    """Where the home says to go on."""
+    [address] = re.findall(r'class="resume" href="([^"]+)"', browser.get("/").content.decode())
+    return address
 
 
 def test_home_without_anything_says_whom_to_ask(charlie, login, school):
