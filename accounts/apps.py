@@ -4,9 +4,9 @@ from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
-    """Registers filters, bulk actions and jobs, and connects the one signal of Django's that we listen to."""
+    """Registers filters, bulk actions and jobs, and listens to the libraries that log people in."""
 
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import asking, filters, jobs, signals  # noqa: F401 -- models must be ready
+        from accounts import asking, filters, jobs, mfa, signals  # noqa: F401 -- models must be ready

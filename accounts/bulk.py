@@ -16,7 +16,8 @@ from django.db.models import Model, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.models import BulkRun, Contact, Tag
+from accounts.forms.contact import BlockForm, TagField
+from accounts.models import BulkRun, Contact, Role, Tag
 from accounts.models.bulk import Outcome
 from accounts.models.contact import ContactQuerySet
 from accounts.people import tag_many, untag_many
@@ -106,13 +107,7 @@ def register(action: type[Action]) -> type[Action]:
 class TagForm(forms.Form):
     """One tag, new or known."""
 
-    tag = forms.CharField(label=gettext_lazy("Tag"), max_length=60)
-
-    def clean_tag(self) -> str:
-        tag: str = " ".join(self.cleaned_data["tag"].split())
-        if "," in tag:
-            raise forms.ValidationError(_("A tag has no comma: add one tag at a time."))
-        return tag
+    tag = TagField(label=gettext_lazy("Tag"))
 
 
 class KnownTagForm(forms.Form):
@@ -173,14 +168,6 @@ class RemoveTag(Undoable):
         return tag_many({pk: [terms["tag"]] for pk in _still_tagged(contact_ids, terms, run)})
 
 
-class ReasonForm(forms.Form):
-    """Why. Only staff read it."""
-
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"), max_length=500, help_text=gettext_lazy("Only staff see it.")
-    )
-
-
 @register
 class Block(Undoable):
     """Shut them out everywhere."""
@@ -190,35 +177,40 @@ class Block(Undoable):
     icon = "lock"
     permission = "manage_access"
     is_dangerous = True
-    batch = 200
-    form = ReasonForm
+    form = BlockForm
 
     def sentence(self, terms: dict[str, Any]) -> str:
         return _("Block: %s") % str(terms["reason"])
 
     def effects(self, contacts: ContactQuerySet, terms: dict[str, Any]) -> list[str]:
-        number = contacts.filter(blocked_at=None).count()
+        meant = contacts.filter(blocked_at=None)
+        staff = meant.filter(user__role__in=Role.values).count()
+        number = meant.count() - staff
         text = ngettext(
             "Shuts %(number)d person out at once: no course opens, no link lets them in.",
             "Shuts %(number)d people out at once: no course opens, no link lets them in.",
             number,
         )
-        return [text % {"number": number}, _("Grants and progress are kept. Nobody is told.")]
+        of_staff = ngettext(
+            "%(number)d is staff: what they have as a student closes, and they log in as before.",
+            "%(number)d are staff: what they have as students closes, and they log in as before.",
+            staff,
+        )
+        return [
+            text % {"number": number},
+            *([of_staff % {"number": staff}] if staff else []),
+            _("Grants and progress are kept. Nobody is told."),
+        ]
 
     def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
-        found = Contact.objects.filter(pk__any_of=contact_ids, blocked_at=None).order_by("pk")
-        return {
-            contact.pk: CHANGED
-            for contact in found.select_related("user")
-            if contact.block(reason=terms["reason"])
-        }
+        meant = Contact.objects.filter(pk__any_of=contact_ids)
+        return dict.fromkeys(meant.block(reason=terms["reason"]), CHANGED)
 
     def undo(
         self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun
     ) -> Collection[int]:
         mine = untouched(contact_ids, [Name.CONTACT_BLOCKED, Name.CONTACT_UNBLOCKED], run)
-        blocked = Contact.objects.filter(pk__any_of=mine).order_by("pk")
-        return [contact.pk for contact in blocked if contact.unblock()]
+        return Contact.objects.filter(pk__any_of=mine).unblock()
 
 
 @register
@@ -229,7 +221,6 @@ class Unblock(Action):
     label = gettext_lazy("Unblock")
     icon = "unlock"
     permission = "manage_access"
-    batch = 200
 
     def sentence(self, terms: dict[str, Any]) -> str:
         return _("Unblock")
@@ -244,5 +235,4 @@ class Unblock(Action):
         return [text % {"number": number}, _("What opens is what their grants say now.")]
 
     def run(self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun) -> Results:
-        blocked = Contact.objects.filter(pk__any_of=contact_ids, blocked_at__isnull=False)
-        return {contact.pk: CHANGED for contact in blocked.order_by("pk") if contact.unblock()}
+        return dict.fromkeys(Contact.objects.filter(pk__any_of=contact_ids).unblock(), CHANGED)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db.models import Model, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
-from accounts.http import is_pk
-from accounts.models import Contact, Tag
+from accounts.models import Contact, Link, Tag
+from accounts.models.link import Purpose
 from accounts.selection import DayFilter, Filter, Unclear, Widget, exists, named, register
+from portal.addresses import is_pk
 from portal.models import School
 
 if TYPE_CHECKING:
@@ -110,6 +111,21 @@ class MailingListFilter(Filter):
 
     def rows(self, operator: str, value: Any, *, scope: str) -> Q:
         return reduce(or_, (Q(**{f"{each}_at__isnull": False}) for each in value))
+
+
+@register
+class InvitationFilter(Filter):
+    """Whether an invitation waits for them that they can still accept."""
+
+    key = "invitation"
+    label = gettext_lazy("Invitation")
+
+    def choices(self) -> Iterable[tuple[str, str]]:
+        return [("open", pgettext("invitation", "open"))]
+
+    def rows(self, operator: str, value: Any, *, scope: str) -> Q:
+        theirs = Link.objects.usable().filter(purpose=Purpose.INVITATION)
+        return exists(theirs.filter(user__contact=OuterRef("pk")))
 
 
 @register

@@ -14,11 +14,6 @@ from accounts.sessions import SessionStore
 from portal.models import School
 
 
-def is_pk(text: str) -> bool:
-    """Whether `text`, from an address somebody may have typed, can be a primary key."""
-    return text.isascii() and text.isdecimal() and len(text) < 19
-
-
 def asked(request: HttpRequest) -> str:
     """What was typed into a search: without the NUL that PostgreSQL refuses in text."""
     return request.GET.get("q", "").replace("\0", "").strip()

@@ -11,8 +11,9 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone, translation
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
 
-from accounts.bulk import ACTIONS, UNCHANGED, Results, Undoable
+from accounts.bulk import ACTIONS, UNCHANGED, Result, Results, Undoable
 from accounts.models import BulkRun, User
 from accounts.models.bulk import Outcome
 from portal import context
@@ -60,7 +61,7 @@ def _go_on(
 def _acting_as(user: User | None, *, cause: str) -> Iterator[None]:
     """In the name, the language and the hour of whoever pressed the button."""
     school = School.current()
-    language = (user.language if user else "") or school.language
+    language = (user.reads if user else "") or school.language
     with (
         context.acting(cause=cause, user=user),
         translation.override(language),
@@ -79,7 +80,12 @@ def _do(job: Job, run: BulkRun) -> bool:
     if not ids:
         BulkRun.objects.filter(pk=run.pk).update(finished_at=now())
         return False
-    became = _write(run, ids, action.run(ids, run.terms, run))
+    if run.started_by is None or run.started_by.may(action.permission):
+        results = action.run(ids, run.terms, run)
+    else:  # no more: the rest is not done
+        reason = _("Whoever started it may not do this any more.")
+        results = dict.fromkeys(ids, Result(Outcome.REFUSED, reason))
+    became = _write(run, ids, results)
     more = {outcome: F(outcome) + number for outcome, number in became.items()}
     BulkRun.objects.filter(pk=run.pk).update(done=F("done") + len(ids), **more)
     job.advance(cursor=ids[-1])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from allauth.core import context as allauth
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -31,6 +34,9 @@ from portal.events import Name, record
 from portal.limits import SECOND_FACTORS
 from portal.models import School
 from portal.sealing import Unreadable, seal, unseal
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 PURPOSE = "second factor"
 # What each is called, in the log and in mails.
@@ -94,9 +100,37 @@ class ActivateForm(_Counted, totp.ActivateTOTPForm):
             allauth.request.session[SECRET_SESSION_KEY] = seal(self.secret, purpose=PURPOSE)
 
 
+# Of a passkey that somebody shows.
+REFUSAL = _("This passkey opens nothing here. Log in another way.")
+# What made-up JSON does to those who read it.
+_UNREADABLE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+ANSWER = 100_000  # letters of a browser's answer at most; with the certificates of a maker it has thousands
+NAME = 80  # letters of a passkey's name
+
+
+@contextmanager
+def _reading(refusal: StrOrPromise) -> Iterator[None]:
+    """Say `refusal` for whatever allauth finds wrong or stumbles over: it reads JSON of a browser, or of whoever likes."""
+    try:
+        yield
+    except (forms.ValidationError, *_UNREADABLE):
+        raise forms.ValidationError(refusal) from None
+
+
 class PasskeyForm(webauthn.AddWebAuthnForm):
     """A new passkey. Unless they say otherwise it is one that needs no password beside it."""
 
+    name = forms.CharField(label=_("Name"), required=False, max_length=NAME)
+    credential = forms.CharField(widget=forms.HiddenInput)  # type: ignore[assignment]
     passwordless = forms.BooleanField(
         label=_("Log in with it alone, without the password"),
         required=False,
@@ -104,16 +138,58 @@ class PasskeyForm(webauthn.AddWebAuthnForm):
         help_text=_("The device then asks for your finger, your face or its PIN."),
     )
 
+    def clean(self) -> dict[str, Any]:
+        """The passkey, if it answers what was asked in this session."""
+        with _reading(_("No passkey was added: it was canceled, or it is added already.")):
+            if answer := self.cleaned_data.get("credential"):
+                self.cleaned_data["credential"] = _kept(_heard(answer))
+            words: dict[str, Any] = super().clean()
+        return words
 
-# What made-up JSON does to those who read it.
-_UNREADABLE = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
+
+def _heard(answer: str) -> Any:
+    """The JSON of an answer. Raises one of _UNREADABLE."""
+    if len(answer) > ANSWER:
+        raise ValueError
+    return json.loads(answer)
 
 
-class LoginForm(webauthn.LoginWebAuthnForm):
+def _kept(answer: dict[str, Any]) -> dict[str, Any]:
+    """What is read again of a new passkey. Everything else in a browser's answer could be anything."""
+    told = auth.parse_registration_response(answer)
+    properties = answer["clientExtensionResults"].get("credProps", {})
+    is_alone = {"credProps": {"rk": properties.get("rk") is True}}
+    return {**told, "clientExtensionResults": is_alone}
+
+
+class RenameForm(webauthn.EditWebAuthnForm):
+    """What a passkey is called."""
+
+    name = forms.CharField(label=_("Name"), max_length=NAME)
+
+
+class _Presented(forms.Form):
+    """A passkey somebody shows: theirs, or simply not right."""
+
+    credential = forms.CharField(widget=forms.HiddenInput)
+
+    def clean_credential(self) -> Authenticator:
+        with _reading(REFUSAL):
+            self.cleaned_data["credential"] = _heard(self.cleaned_data["credential"])
+            authenticator: Authenticator = super().clean_credential()  # type: ignore[misc]
+        return authenticator
+
+
+class PasskeyAuthenticateForm(_Presented, webauthn.AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey, after the password."""
+
+
+class PasskeyReauthenticateForm(_Presented, webauthn.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey, before something dangerous."""
+
+
+class LoginForm(_Presented, webauthn.LoginWebAuthnForm):  # type: ignore[misc]
     """A passkey instead of address and password."""
-
-    # JSON of a browser, or of whoever likes: read below.
-    credential = forms.CharField(widget=forms.HiddenInput)  # type: ignore[assignment]
 
     def clean_credential(self) -> Authenticator:
         """Of somebody who may come in, and whom their device knew; everything else is simply not right.
@@ -121,19 +197,12 @@ class LoginForm(webauthn.LoginWebAuthnForm):
         That it knew them, by finger, face or PIN, allauth asks of its own challenge for this page alone. The
         one it sets after a password does not ask, and would do: a key that was found would need no password.
         """
-        try:
-            answer = json.loads(self.cleaned_data["credential"])
-            self.cleaned_data["credential"] = answer
-            authenticator: Authenticator = super().clean_credential()
-            device = auth.parse_authentication_response(answer).response.authenticator_data
-        except (forms.ValidationError, *_UNREADABLE):
-            raise self._refusal() from None
+        authenticator = super().clean_credential()
+        answer = auth.parse_authentication_response(self.cleaned_data["credential"])
+        device = answer.response.authenticator_data
         if authenticator.user.is_blocked or not device.is_user_verified():
-            raise self._refusal()
+            raise forms.ValidationError(REFUSAL)
         return authenticator
-
-    def _refusal(self) -> forms.ValidationError:
-        return forms.ValidationError(_("This passkey opens nothing here. Log in another way."))
 
 
 CHANGES = {

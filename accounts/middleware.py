@@ -29,8 +29,7 @@ def localize(request: HttpRequest, *, reader: User | None = None) -> None:
     """
     school = cast(PortalRequest, request).school
     user = reader or getattr(request, "user", None)
-    contact = user.contact if isinstance(user, User) else None
-    own = (user.language or (contact and contact.language)) if isinstance(user, User) else ""
+    contact, own = (user.contact, user.reads) if isinstance(user, User) else (None, "")
     translation.activate(own or school.language)
     is_staff_page = request.path_info.startswith("/dashboard/")
     timezone.activate(school.zone if contact is None or is_staff_page else contact.zone)

@@ -114,23 +114,35 @@ def taken_ids(wanted: dict[str, str]) -> dict[str, str]:
 
 
 def tag_many(tags: dict[int, Collection[str]]) -> set[int]:
-    """Add these tags to the contacts with these pks; returns whose tags changed. Records `contact.tagged`."""
+    """Add these tags to the contacts with these pks; returns whose tags changed. Records `contact.tagged`.
+
+    Case makes no second tag: “vip” is the “VIP” that is known, or that stands beside it.
+    """
     pairs = [(pk, name) for pk, names in sorted(tags.items()) for name in names]
     if not pairs:
         return set()
     pks, names = (list(column) for column in zip(*pairs, strict=True))
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO accounts_tag (name) SELECT DISTINCT name FROM unnest(%s::text[]) AS name"
-            " ORDER BY name ON CONFLICT (name) DO NOTHING",
+            """
+            INSERT INTO accounts_tag (name)
+            SELECT DISTINCT ON (lower(name)) name FROM unnest(%s::text[]) AS name
+            WHERE lower(name) NOT IN (SELECT lower(tag.name) FROM accounts_tag AS tag)
+            ORDER BY lower(name), name ON CONFLICT (name) DO NOTHING
+            """,
             [names],
         )
         cursor.execute(
             """
+            WITH given AS (SELECT * FROM unnest(%s::bigint[], %s::text[]) AS given (contact_id, name)),
+            spelled AS (
+                SELECT DISTINCT ON (named.name) named.name, tag.id
+                FROM (SELECT DISTINCT name FROM given) AS named
+                JOIN accounts_tag AS tag ON lower(tag.name) = lower(named.name)
+                ORDER BY named.name, tag.name <> named.name, tag.id
+            )
             INSERT INTO accounts_contact_tags (contact_id, tag_id)
-            SELECT given.contact_id, tag.id
-            FROM unnest(%s::bigint[], %s::text[]) AS given (contact_id, name)
-            JOIN accounts_tag AS tag ON tag.name = given.name
+            SELECT given.contact_id, spelled.id FROM given JOIN spelled USING (name)
             ON CONFLICT (contact_id, tag_id) DO NOTHING
             RETURNING contact_id, (SELECT name FROM accounts_tag WHERE id = tag_id)
             """,

@@ -21,10 +21,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.http import is_pk
 from accounts.models import Contact
 from accounts.models.contact import ContactQuerySet
 from portal import context
+from portal.addresses import is_pk
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise

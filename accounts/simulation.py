@@ -17,6 +17,7 @@ from django.contrib import messages
 from django.contrib.messages.storage.base import BaseStorage
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.csrf import rotate_token
 from django.shortcuts import render, resolve_url
 from django.utils.encoding import escape_uri_path
 from django.utils.functional import Promise
@@ -175,6 +176,15 @@ def is_students(request: HttpRequest) -> bool:
     return is_students_path(path)
 
 
+def shed_forms(request: HttpRequest) -> None:
+    """Make the forms worthless that are open in other tabs, of whoever ends a simulation and is a student, too.
+
+    Else what they filled in to see what the student would be told is sent as their own.
+    """
+    if getattr(request.user, "contact_id", None):
+        rotate_token(request)
+
+
 def _is_part(request: HttpRequest, response: HttpResponseBase) -> bool:
     """Whether a page shows it. A download is looked at by itself, whatever the browser says it is for."""
     is_download = response.headers.get("Content-Disposition", "").startswith("attachment")
@@ -193,25 +203,30 @@ class SimulationMiddleware:
         request.is_simulated = request.is_refused = False
         if KEY not in request.session:
             return self.get_response(request)
-        row = Simulation.objects.select_related("contact__user").get(pk=request.session[KEY])
+        rows = Simulation.objects.select_related("contact__user")
+        row = rows.filter(pk=request.session[KEY]).first()
         is_known = request.user.is_authenticated  # this wakes the user, for localize()
         localize(request)
+        if row is None or not is_known:
+            return self._leave(request, row, End.ACTOR_INVALID)
         actor = cast(User, request.user)
-        if over := judge(row, actor) if is_known else End.ACTOR_INVALID:
+        if over := judge(row, actor):
             return self._leave(request, row, over)
         row.actor, row.language, row.leaves = actor, get_language() or "", is_students(request)
         request.simulation = row
         return self._as_student(request, row) if row.leaves else self._as_themselves(request, row)
 
-    def _leave(self, request: PortalRequest, row: Simulation, over: End) -> HttpResponseBase:
-        """It is over: nothing of the student's is shown any more."""
-        Simulation.objects.filter(pk=row.pk).finish(over)
-        del request.session[KEY]
-        if over in OVER:
+    def _leave(self, request: PortalRequest, row: Simulation | None, over: End) -> HttpResponseBase:
+        """It is over: nothing of the student's is shown any more. So it is where the row is gone."""
+        Simulation.objects.filter(pk=request.session.pop(KEY)).finish(over)
+        if row and over in OVER:
             messages.info(request, OVER[over] % {"name": row.contact})
         if not is_students(request):
+            if request.method in SAFE:
+                shed_forms(request)
             return self.get_response(request)
-        if over in OVER:
+        shed_forms(request)
+        if row and over in OVER:
             return lead_to(request, resolve_url("portal:contact_detail", row.contact_id))
         return lead_to(request, resolve_url(settings.LOGIN_URL))
 
@@ -261,8 +276,10 @@ class SimulationMiddleware:
         return render(request, "accounts/public/simulation_refused.html", words, status=403)
 
     def _record(self, request: PortalRequest, row: Simulation, response: HttpResponseBase) -> None:
-        """The request for the audit; its number is the cause of the event."""
-        name = Name.SIMULATION_REFUSED if request.is_refused else Name.SIMULATION_VIEWED
+        """The request for the audit: a page, or what htmx fetches for one. Its number is the cause of the event."""
+        name = Name.SIMULATION_LOADED if request.htmx else Name.SIMULATION_VIEWED
+        if request.is_refused:
+            name = Name.SIMULATION_REFUSED
         path = escape_uri_path(request.path)  # a NUL could not be stored
         with transaction.atomic():
             record(

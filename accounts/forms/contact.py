@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models.functions import Lower
 from django.http import QueryDict
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -16,6 +18,32 @@ from django.utils.translation import gettext_lazy
 from accounts.forms.profile import CONSENTS, consents, language_field
 from accounts.models import Contact, Note, Segment, Tag, User
 from accounts.models.contact import normalize_email
+
+
+def spelled(names: Iterable[str]) -> list[str]:
+    """These tags, one line each; so that case makes no second tag, as the one that is known is written."""
+    typed = [line for name in names if (line := " ".join(name.split()))]
+    alike = Tag.objects.annotate(lower=Lower("name")).filter(
+        lower__in=[name.lower() for name in typed]
+    )
+    known = set(alike.values_list("name", flat=True))
+    written = {name.lower(): name for name in known}
+    return [name if name in known else written.get(name.lower(), name) for name in typed]
+
+
+class TagField(forms.CharField):
+    """One tag, new or known."""
+
+    default_error_messages = {"max_length": gettext_lazy("A tag has 60 characters at most.")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=60, **kwargs)
+
+    def clean(self, value: Any) -> str:
+        [tag] = spelled([super().clean(value)]) or [""]
+        if "," in tag:
+            raise ValidationError(_("A tag has no comma: add one tag at a time."))
+        return tag
 
 
 class ContactForm(forms.ModelForm[Contact]):
@@ -72,10 +100,10 @@ class ContactForm(forms.ModelForm[Contact]):
         return self.cleaned_data["external_id"] or None
 
     def clean_tag_names(self) -> list[str]:
-        names = [name.strip() for name in self.cleaned_data["tag_names"].split(",")]
+        names = spelled(self.cleaned_data["tag_names"].split(","))
         if any(len(name) > 60 for name in names):
             raise ValidationError(_("A tag has 60 characters at most."))
-        return sorted({name for name in names if name})
+        return sorted(set(names))
 
     @transaction.atomic
     def save(self, commit: bool = True) -> Contact:
@@ -85,7 +113,8 @@ class ContactForm(forms.ModelForm[Contact]):
             contact = Contact.objects.get(pk=self.instance.pk)
             contact.change_email(fields.pop("email"))
         else:
-            contact = Contact.objects.add(email=fields.pop("email"), name=fields.pop("name"))
+            contact = Contact.objects.add(**fields)
+            fields = {}
         contact.change(**fields, **consents(contact, self.cleaned_data))
         contact.tag(self.cleaned_data["tag_names"])
         return contact
@@ -94,7 +123,7 @@ class ContactForm(forms.ModelForm[Contact]):
 class TagForm(forms.Form):
     """One tag to put on a contact, or to take off."""
 
-    add = forms.CharField(max_length=60, required=False)
+    add = TagField(required=False)
     remove = forms.CharField(max_length=60, required=False)
 
     def __init__(self, data: QueryDict, *, contact: Contact) -> None:
@@ -103,10 +132,8 @@ class TagForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         words = super().clean() or self.cleaned_data
-        if not (words.get("add") or words.get("remove")):
+        if not (self.errors or words["add"] or words["remove"]):
             raise ValidationError(_("A tag has 60 characters at most, and one at least."))
-        if known := Tag.objects.filter(name__iexact=words.get("add", "")).first():
-            words["add"] = known.name  # so that case makes no second tag
         return words
 
     @transaction.atomic

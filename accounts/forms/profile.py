@@ -70,6 +70,9 @@ class StaffProfileForm(forms.ModelForm[User]):
         self.fields["language"] = language_field()
         self.fields["language"].initial = self.instance.language
 
+    def clean_name(self) -> str:
+        return visible(self.cleaned_data["name"])
+
     def save(self, commit: bool = True) -> User:
         """Write the two fields alone."""
         self.instance.save(update_fields=self._meta.fields)

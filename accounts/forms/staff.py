@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -17,11 +19,14 @@ from accounts.models.contact import normalize_email
 from accounts.models.link import Purpose
 from accounts.models.role import SEPARATE, WORDS, roles_from, withheld_from
 
+MOMENT = timedelta(seconds=30)  # in which a second press means the first
+
 
 class RoleForm(forms.Form):
     """The role of one person, and what of it they keep. `by` gives none above their own."""
 
     may_be_none = False
+    is_invited = False  # whether saving it mailed a link to choose a password
 
     role = forms.ChoiceField(label=gettext_lazy("Role"))
     kept = forms.MultipleChoiceField(
@@ -57,11 +62,11 @@ class RoleForm(forms.Form):
 
     @transaction.atomic
     def save(self) -> User:
-        """Change the role; whoever has no password gets a link to choose one. Raises as change_role() does."""
+        """Change the role; whoever has no password then gets a link to choose one. Raises as change_role() does."""
         if self.person is None:
             raise TypeError("nobody to change")
-        self.person.change_role(self.cleaned_data["role"], withheld=self.withheld)
-        invite(self.person)
+        if self.person.change_role(self.cleaned_data["role"], withheld=self.withheld):
+            self.is_invited = invite(self.person)
         return self.person
 
 
@@ -115,11 +120,20 @@ class StaffForm(RoleForm):
             name=self.cleaned_data["name"],
             withheld=self.withheld,
         )
-        invite(self.person)
+        self.is_invited = invite(self.person)
         return self.person
 
 
-def invite(person: User) -> None:
-    """Mail a member of staff who has no password a link to choose one. Nobody else gets anything."""
-    if person.is_staff and not person.has_usable_password():
+@transaction.atomic
+def invite(person: User) -> bool:
+    """Mail a member of staff who has no password a link to choose one; whether one is on its way.
+
+    Nobody else gets anything. What was asked for twice within MOMENT is mailed once.
+    """
+    User.objects.select_for_update(no_key=True, of=["self"]).get(pk=person.pk)
+    if not person.is_staff or person.has_usable_password():
+        return False
+    mailed = person.links.usable().filter(purpose=Purpose.SET_PASSWORD, delivery="mail")
+    if not mailed.filter(created_at__gt=now() - MOMENT).exists():
         Link.objects.request(user=person, purpose=Purpose.SET_PASSWORD, delivery="mail")
+    return True

@@ -13,9 +13,8 @@ class Segment(models.Model):
     """What the contact list is asked for, to ask again. Who is in it is found anew each time."""
 
     name = models.CharField(_("name"), max_length=80, unique=True)
-    query = (
-        models.TextField()
-    )  # as in the address of the list, in the form accounts.selection writes
+    # As in the address of the list, in the form accounts.selection writes.
+    query = models.TextField()
     created_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", db_index=False
     )

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import PermissionDenied
 from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.crypto import get_random_string, salted_hmac
@@ -34,7 +36,7 @@ class LastOwner(Exception):
     """The school would have no owner."""
 
 
-class NotAllowed(Exception):
+class NotAllowed(PermissionDenied):
     """Who acts may not give this role to this person: it is above theirs, or the person is, or is they themselves."""
 
 
@@ -209,6 +211,11 @@ class User(AbstractBaseUser):
         return bool(self.role)
 
     @property
+    def reads(self) -> str:
+        """The language of their pages and mails; blank: the school's. What they chose as staff comes first."""
+        return self.language or (self.contact.language if self.contact else "")
+
+    @property
     def is_blocked(self) -> bool:
         """Whether this person may not come in any more.
 
@@ -227,7 +234,7 @@ class User(AbstractBaseUser):
 
     def may(self, permission: str) -> bool:
         """Whether this person's role includes `permission` (see PERMISSIONS) and it is not withheld from them."""
-        if self.lacks_second_factor or permission in self.withheld:
+        if not self.is_active or self.lacks_second_factor or permission in self.withheld:
             return False
         return permission in PERMISSIONS.get(self.role, ())
 
@@ -242,8 +249,6 @@ class User(AbstractBaseUser):
 
     def get_session_auth_fallback_hash(self) -> Any:
         """The same under retired SECRET_KEYs, so that changing the key logs nobody out."""
-        from django.conf import settings
-
         for secret in settings.SECRET_KEY_FALLBACKS:
             yield self._epoch_hash(secret=secret)
 
@@ -374,7 +379,9 @@ class User(AbstractBaseUser):
         return bool(kept)
 
     def forget_temporary_password(self) -> None:
-        """Make a password that somebody else chose worthless; one's own stays."""
-        if self.must_change_password:
-            self.password, self.temporary_until = unusable_password(), None
-            self.save(update_fields=["password", "temporary_until"])
+        """Make a password that somebody else chose worthless, one that is set at this moment too; one's own stays."""
+        mine, password = User.objects.filter(pk=self.pk), unusable_password()
+        if mine.filter(temporary_until__isnull=False).update(
+            password=password, temporary_until=None
+        ):
+            self.password, self.temporary_until = password, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -15,6 +15,7 @@ from accounts.decorators import staff_required
 from accounts.forms import ContactForm, NoteForm, StaffProfileForm, TagForm
 from accounts.http import StaffRequest, posted
 from accounts.models import Contact, Note, User
+from portal.events import Name, record
 
 
 @staff_required("manage_contacts")
@@ -58,7 +59,8 @@ def contact_tag(request: StaffRequest, pk: int) -> HttpResponse:
     contact = get_object_or_404(Contact, pk=pk)
     form = TagForm(request.POST, contact=contact)
     if not form.is_valid():
-        messages.error(request, _("A tag has 60 characters at most, and one at least."))
+        for errors in form.errors.values():
+            messages.error(request, " ".join(map(str, errors)))
     elif form.save():
         added, removed = form.cleaned_data["add"], form.cleaned_data["remove"]
         undo.done(
@@ -87,10 +89,12 @@ def note_create(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 @staff_required("manage_contacts")
+@transaction.atomic
 def note_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Delete a note of one's own; GET asks."""
     note = get_object_or_404(Note.objects.select_related("contact"), pk=pk, author=request.user)
     if request.method == "POST":
+        record(Name.NOTE_DELETED, contact=note.contact)
         note.delete()
         messages.success(request, _("The note is deleted."))
         return redirect(reverse("portal:contact_detail", args=[note.contact_id]) + "#notes")

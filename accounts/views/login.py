@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts import asking
@@ -87,11 +90,15 @@ def email_cancel(request: StudentRequest) -> HttpResponse:
     return redirect("accounts:session_list")
 
 
-@student_required
-def login_renew(request: StudentRequest) -> HttpResponse:
-    """For who has no password and is asked whether it is them: log in once more, by a link from their mailbox."""
-    is_sent = False
+@never_cache
+def login_renew(request: HttpRequest) -> HttpResponse:
+    """For who has no password of their own and is asked whether it is them: by a link from their mailbox.
+
+    It logs them in once more; staff, whom no link logs in, choose their password with it.
+    """
+    user, is_sent = cast(StudentRequest, request).user, False
+    purpose = Purpose.RESET if user.is_staff else Purpose.LOGIN
     if request.method == "POST":
-        asking.count(request.user.email)
-        is_sent = Link.objects.mail_to(request.user, purpose=Purpose.LOGIN, section=Section.PROFILE)
+        asking.count(user.email)
+        is_sent = Link.objects.mail_to(user, purpose=purpose, section=Section.PROFILE)
     return render(request, "accounts/student/login_renew.html", {"is_sent": is_sent})

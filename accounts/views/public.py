@@ -50,15 +50,13 @@ def link_consume(request: HttpRequest, token: str) -> HttpResponse:
     here = context.actor()
     if found.is_copied and here and here.is_staff:
         words = {"link": found, "is_for_them": True}
-        return _unreferred(render(request, "accounts/public/link_consume.html", words, status=409))
+        return render(request, "accounts/public/link_consume.html", words, status=409)
     form = None
     if found.asks_password:
         form = NewPasswordForm(posted(request), user=found.user)
     if request.method == "POST" and (form is None or form.is_valid()):
-        with transaction.atomic():  # spent and used, or neither
-            link = Link.objects.consume(token)
-            if link and form is not None:
-                link.user.change_password(form.cleaned_data["password"])
+        password = form.cleaned_data["password"] if form else ""
+        link = Link.objects.consume(token, password=password)
         if link is None:
             return _gone(request, token)
         return _enter(request, link, Entered.COPIED if link.is_copied else Entered.LINK)
@@ -68,7 +66,7 @@ def link_consume(request: HttpRequest, token: str) -> HttpResponse:
     words = {"link": found, "form": form, "token": token, "other": other}
     # Scanners run scripts too: the button presses itself only for the browser that asked.
     words["presses_itself"] = not (form or other) and _asked_here(request, found)
-    return _unreferred(render(request, "accounts/public/link_consume.html", words))
+    return render(request, "accounts/public/link_consume.html", words)
 
 
 def _asked_here(request: HttpRequest, link: Link) -> bool:
@@ -88,12 +86,13 @@ def _enter(request: HttpRequest, link: Link, way: Entered) -> HttpResponse:
         wanted = reverse("portal:dashboard")
     logout(request)
     cast(PortalRequest, request).session.note_way(way)
-    response: HttpResponse = perform_login(
-        request,
-        link.user,
-        email_verification="none",
-        redirect_url=wanted or reverse(SECTIONS[Section(link.section)]),
-    )
+    with transaction.atomic():  # what they leave in the database on their way in is one commit
+        response: HttpResponse = perform_login(
+            request,
+            link.user,
+            email_verification="none",
+            redirect_url=wanted or reverse(SECTIONS[Section(link.section)]),
+        )
     cookies.forget_asking(response)
     return response
 
@@ -107,12 +106,12 @@ def _confirm_email(request: HttpRequest, link: Link) -> HttpResponse:
     template = "accounts/public/email_confirm.html"
     if request.method != "POST":
         link.note_opened()
-        return _unreferred(render(request, template, words))
+        return render(request, template, words)
     try:
         spent = Link.objects.confirm_email(link.token)
     except IntegrityError:
         words["is_taken"] = True
-        return _unreferred(render(request, template, words, status=409))
+        return render(request, template, words, status=409)
     if spent is None:
         return _gone(request, link.token)
     if request.user.pk == spent.user_id:
@@ -120,22 +119,13 @@ def _confirm_email(request: HttpRequest, link: Link) -> HttpResponse:
         messages.success(request, _("%(email)s is your address now.") % {"email": spent.email})
         return redirect("accounts:session_list")
     words["is_done"] = True
-    return _unreferred(render(request, template, words))
+    return render(request, template, words)
 
 
 def _gone(request: HttpRequest, token: str) -> HttpResponse:
     """One text for used, expired, superseded, revoked, forged, and for whom the school shut out."""
     words = {"link": None, "token": token}
-    return _unreferred(render(request, "accounts/public/link_consume.html", words, status=410))
-
-
-def _unreferred(response: HttpResponse) -> HttpResponse:
-    """The address of this page is a secret: no page it leads to may hear of it.
-
-    The origin alone is told: under "no-referrer" browsers send `Origin: null`, and the form is refused.
-    """
-    response["Referrer-Policy"] = "strict-origin"
-    return response
+    return render(request, "accounts/public/link_consume.html", words, status=410)
 
 
 @login_not_required
@@ -145,7 +135,7 @@ def link_renew(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         return redirect("accounts:link_consume", token)
     asking.ask_again(token)
-    return _unreferred(render(request, "accounts/public/link_renewed.html"))
+    return render(request, "accounts/public/link_renewed.html")
 
 
 @login_not_required

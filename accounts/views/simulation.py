@@ -82,6 +82,7 @@ def simulation_end(request: StaffRequest) -> HttpResponse:
     mine = Simulation.objects.filter(actor=request.user).select_related("contact")
     row = mine.order_by("-pk").first()
     request.session.pop(simulation.KEY, None)
+    simulation.shed_forms(request)
     if row is None:
         return redirect("portal:dashboard")
     if mine.finish(End.ENDED):

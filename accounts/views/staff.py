@@ -16,7 +16,7 @@ from accounts.forms.staff import ContactRoleForm, RoleForm, StaffForm, invite
 from accounts.http import StaffRequest, posted
 from accounts.models import Contact, Role, User
 from accounts.models.role import PERMISSIONS, SEPARATE, WORDS, roles_from
-from accounts.models.user import LastOwner, NotAllowed
+from accounts.models.user import LastOwner
 
 
 @staff_required("manage_staff")
@@ -123,7 +123,7 @@ def staff_link(request: StaffRequest, pk: int) -> HttpResponse:
         )
     else:
         invite(person)
-        messages.success(request, _invited(person))
+        messages.success(request, _invited() % {"name": person, "email": person.email})
     return redirect("accounts:staff_update", pk)
 
 
@@ -131,8 +131,8 @@ def staff_link(request: StaffRequest, pk: int) -> HttpResponse:
 @fresh_login_required
 def second_factor_drop(request: StaffRequest, pk: int) -> HttpResponse:
     """Take the second factor off somebody who lost it, a student too; GET asks. For owners alone."""
-    people = User.objects.with_second_factor().select_related("contact")
-    person = get_object_or_404(people, pk=pk)
+    people = User.objects.with_second_factor().exclude(role="", contact=None)
+    person = get_object_or_404(people.select_related("contact"), pk=pk)
     if request.user.role != Role.OWNER or person.pk == request.user.pk:
         raise PermissionDenied
     if request.method == "POST":
@@ -166,16 +166,15 @@ def _save(request: StaffRequest, form: RoleForm) -> bool:
     except LastOwner:
         form.add_error("role", _last_owner())
         return False
-    except NotAllowed:  # somebody changed one of the two meanwhile
-        raise PermissionDenied from None
     if not person.is_staff:
         text = _("%(name)s is a student now, and nothing else.")
+    elif form.is_invited:
+        text = _invited()
     elif person.has_usable_password():
         text = _("Saved. %(name)s logs in with their password.")
     else:
-        messages.success(request, _invited(person))
-        return True
-    messages.success(request, text % {"name": person})
+        text = _("Saved.")
+    messages.success(request, text % {"name": person, "email": person.email})
     return True
 
 
@@ -183,6 +182,5 @@ def _last_owner() -> str:
     return _("The school needs an owner: make somebody else one first.")
 
 
-def _invited(person: User) -> str:
-    text = _("A link to choose a password is on its way to %(email)s. Then %(name)s can log in.")
-    return text % {"email": person.email, "name": person}
+def _invited() -> str:
+    return _("A link to choose a password is on its way to %(email)s. Then %(name)s can log in.")

@@ -100,10 +100,15 @@ def test_create_staff_makes_and_changes_a_login(db, capsys, monkeypatch):
     assert not User.objects.filter(email="eve@example.com").exists()
 
 
-def test_the_magic_link_command_prints_a_link_that_works(bob, client, capsys):
+def test_the_magic_link_command_prints_a_link_that_works_and_tells_its_owner(
+    bob, client, capsys, committed, last_mail, school
+):
     from django.core.management import CommandError, call_command
 
-    call_command("magic_link", "bob@example.com", section="courses")
+    with committed():
+        call_command("magic_link", "bob@example.com", section="courses")
+    assert last_mail().to == ["bob@example.com"]
+    assert "The staff of Mill Street made a login link to your account" in last_mail().body
     url = capsys.readouterr().out.strip()
     assert client.post(url.removeprefix("http://localhost:8000"))["Location"] == "/courses/"
     Contact.objects.get(pk=bob.pk).block()

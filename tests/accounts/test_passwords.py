@@ -170,6 +170,25 @@ def test_a_forgotten_login_cannot_be_given_a_password_by_a_passer_by(
     assert is_in(enter(bob, NEW))
 
 
+@pytest.mark.parametrize("is_shut_out", [False, True])
+def test_who_became_staff_meanwhile_gets_a_password_of_their_own_all_the_same(
+    bob, owed, settings, committed, mailoutbox, is_shut_out
+):
+    User.objects.appoint(email=bob.email, role=Role.SUPPORT)
+    if is_shut_out:
+        bob.block(reason="as a student")
+    browser = enter(bob, owed)
+    settings.FRESH_LOGIN_SECONDS = 0
+    led_to = browser.post(CHANGE, {"password": NEW}).headers["Location"]
+    assert "Mail me the link" in browser.get(led_to).content.decode()
+    with committed():
+        assert "on its way" in browser.post(led_to).content.decode()
+    [path] = re.findall(r"(/l/[0-9a-f]{64}/)", mailoutbox[-1].body)
+    browser.post(path, {"password": NEW})
+    assert not fresh(bob).must_change_password
+    assert enter(bob, NEW).get("/dashboard/").status_code == 200
+
+
 def test_the_way_to_the_form_costs_no_query(bob, owed, django_assert_max_num_queries):
     browser = enter(bob, owed)
     with django_assert_max_num_queries(4):  # session, person, school and their savepoints
@@ -204,6 +223,15 @@ def test_asking_for_thousands_hashes_nothing(db, monkeypatch):
 
 
 # What is kept of it
+
+
+def test_a_temporary_password_that_went_to_a_former_address_opens_nothing(bob):
+    # Looked up before it went out.
+    changing = Contact.objects.select_related("user").get(pk=bob.pk)
+    assert fresh(bob).set_temporary_password(NEW, until=now() + timedelta(hours=1))
+    changing.change_email("bob@new.example")
+    assert not fresh(bob).has_usable_password()
+    assert not fresh(bob).must_change_password
 
 
 def test_the_log_says_that_it_was_temporary_and_not_what(alice, bob, owed, login):

@@ -15,6 +15,7 @@ import make
 import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -98,6 +99,16 @@ def test_a_code_is_good_once_and_for_half_a_minute(alice, clock):
     old = code(secret, at=time.time() - 60)
     second.post(ASKED, {"code": old})
     assert not is_in(second)
+
+
+def test_however_much_is_remembered_a_used_code_stays_used(alice, clock):
+    secret, _codes = set_up(enter(alice))
+    clock.shift(60)
+    first, second = enter(alice), enter(alice)
+    first.post(ASKED, {"code": code(secret)})
+    cache.set_many({f"zz:{number}": 1 for number in range(400)}, timeout=300)
+    second.post(ASKED, {"code": code(secret)})
+    assert (is_in(first), is_in(second)) == (True, False)
 
 
 def test_a_mailed_link_asks_for_the_second_factor_too(bob, clock):
@@ -320,6 +331,13 @@ def test_an_owner_drops_the_factor_of_who_lost_it_and_they_are_told(
     assert "took your second factor" in mail.body
     event = Event.objects.filter(name="second_factor.changed").latest("pk")
     assert (event.data["what"], event.actor) == ("dropped", alice)
+
+
+def test_who_is_nobody_here_any_more_has_no_second_factor_to_drop(login, alice, school):
+    sam = make.staff(Role.SUPPORT)
+    sam.change_role("")
+    address = f"/dashboard/settings/staff/{sam.pk}/second-factor/"
+    assert login(alice).post(address).status_code == 404
 
 
 def test_only_an_owner_drops_it_who_logged_in_just_now_and_not_their_own(login, alice, bob, clock):

@@ -224,6 +224,62 @@ def test_on_the_dashboard_it_just_ends(browser, looking, bob):
     assert KEY not in browser.session
 
 
+def test_without_its_row_it_is_over(browser, looking, alice, school):
+    Simulation.objects.all().delete()
+    page = browser.get("/courses/", follow=True)
+    assert page.redirect_chain[-1] == ("/dashboard/", 302)
+    assert KEY not in browser.session
+    assert page.context["user"] == alice
+    assert "<simulation-banner" not in page.content.decode()
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_without_its_row_nothing_of_the_students_is_shown_or_done(browser, looking, bob, method):
+    Simulation.objects.all().delete()
+    answer = getattr(browser, method)("/profile/", {"name": "Robert"})
+    assert answer["Location"] == "/account/login/"
+    bob.refresh_from_db()
+    assert bob.name == "Bob Baker"
+
+
+@pytest.fixture
+def double(alice, bob, login) -> Client:
+    """The browser of Alice, who is a student of the school herself. It minds where forms come from."""
+    User.objects.filter(pk=alice.pk).update(contact=make.contact("Alice"))
+    browser = login(alice)
+    make.grant(contact=bob)
+    begin(browser, bob)
+    browser.handler.enforce_csrf_checks = True
+    return browser
+
+
+def token(browser: Client, url: str) -> str:
+    """What the forms of a page carry."""
+    return str(browser.get(url).context["csrf_token"])
+
+
+@pytest.mark.parametrize("how", ["ended", "time"])
+def test_a_form_left_open_in_another_tab_is_not_sent_as_ones_own(double, how):
+    left_open = {"name": "Robert", "csrfmiddlewaretoken": token(double, "/profile/")}
+    if how == "ended":
+        end = {"csrfmiddlewaretoken": token(double, "/dashboard/")}
+        assert double.post(reverse("accounts:simulation_end"), end).status_code == 302
+    else:
+        Simulation.objects.update(expires_at=now())
+        double.get("/courses/")
+    assert double.post("/profile/", left_open).status_code == 403
+    assert Contact.objects.filter(name="Alice").exists()
+    fresh = {"csrfmiddlewaretoken": token(double, "/dashboard/profile/"), "name": "Alice Smith"}
+    assert double.post("/dashboard/profile/", fresh).status_code == 302
+
+
+def test_what_is_done_on_the_dashboard_when_time_is_up_is_done(double, bob):
+    words = {"add": "vip", "csrfmiddlewaretoken": token(double, contact_url(bob))}
+    Simulation.objects.update(expires_at=now())
+    double.post(reverse("accounts:contact_tag", args=[bob.pk]), words)
+    assert bob.tags.get().name == "vip"
+
+
 def demote(alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(role=Role.MODERATOR)
 

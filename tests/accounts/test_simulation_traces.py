@@ -83,8 +83,28 @@ def test_what_a_page_is_made_of_is_not_a_page(browser, bob):
     assert len(of(Name.SIMULATION_VIEWED)) == 2
 
 
+def test_what_a_page_fetches_is_told_as_a_part_of_it(browser, things):
+    rating = reverse("enrollments:rating_update", args=[things["<slug> courses"]])
+    browser.get(rating, headers={"HX-Request": "true"})
+    assert not of(Name.SIMULATION_VIEWED)
+    [loaded] = of(Name.SIMULATION_LOADED)
+    assert (loaded.data["method"], loaded.data["path"], loaded.data["status"]) == (
+        "GET",
+        rating,
+        200,
+    )
+    audit = browser.get("/dashboard/audit/").content.decode()
+    assert "Part of a page loaded in a simulated session" in audit
+    assert f"GET {rating}" in audit
+    browser.get(rating)
+    assert [event.data["path"] for event in of(Name.SIMULATION_VIEWED)] == [rating]
+    browser.post(rating, {"stars": "5"}, headers={"HX-Request": "true"})
+    assert len(of(Name.SIMULATION_REFUSED)) == 1
+
+
 def test_the_timeline_tells_that_it_was_and_nothing_more(browser, bob):
     browser.get("/courses/")
+    browser.get("/courses/", headers={"HX-Request": "true"})
     browser.post("/profile/")
     browser.post(reverse("accounts:simulation_end"))
     url = reverse("portal:contact_timeline", args=[bob.pk])
@@ -93,6 +113,7 @@ def test_the_timeline_tells_that_it_was_and_nothing_more(browser, bob):
     assert REASON in text
     assert "Simulated session ended" in text
     assert "Page seen" not in text
+    assert "Part of a page" not in text
     assert "Refused" not in text
     assert "Session simulated" in browser.get(f"{url}?kind=account").content.decode()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from io import StringIO
 
 import make
@@ -10,11 +11,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Contact, Link, Role, User
 from accounts.models.link import Purpose
 from accounts.models.role import PERMISSIONS, SEPARATE, WORDS
 from accounts.models.user import LastOwner
+from accounts.views import staff
 from portal.models import Event
 
 LIST = "/dashboard/settings/staff/"
@@ -176,6 +179,20 @@ def test_removed_staff_who_are_students_stay_students(login, alice, bob):
     assert login(now(bob.user)).get("/dashboard/").status_code == 403
 
 
+def test_who_rose_above_them_meanwhile_is_not_removed(login, alice, monkeypatch):
+    admin, sam = make.staff(Role.ADMIN), make.staff(Role.SUPPORT)
+    asked = staff._changeable
+
+    def looked_before(request, pk):
+        person = asked(request, pk)
+        User.objects.filter(pk=pk).update(role=Role.OWNER)
+        return person
+
+    monkeypatch.setattr(staff, "_changeable", looked_before)
+    assert login(admin).post(f"{page(sam)}remove/").status_code == 403
+    assert role_of(sam) == Role.OWNER
+
+
 def test_an_administrator_neither_makes_nor_touches_owners(login, alice):
     role, admin = Role.OWNER, make.staff(Role.ADMIN)
     browser = login(admin)
@@ -320,6 +337,33 @@ def test_the_link_to_a_password_can_be_sent_again(login, alice, committed, mailo
     assert Link.objects.filter(user=sam, purpose="set_password").count() == 1
 
 
+def test_a_double_click_mails_one_link(login, alice, committed, mailoutbox):
+    browser = login(alice)
+    with committed():
+        browser.post(NEW, {"email": "sam@example.com", "role": "support", "kept": KEPT})
+        sam = User.objects.get(email="sam@example.com")
+        for _ in range(2):
+            answer = browser.post(f"{page(sam)}link/", follow=True)
+    assert "is on its way to sam@example.com" in answer.content.decode()
+    assert [mail.to for mail in mailoutbox] == [["sam@example.com"]]
+    Link.objects.update(created_at=timezone.now() - timedelta(minutes=5))
+    with committed():
+        browser.post(f"{page(sam)}link/")
+    assert len(mailoutbox) == 2, "later it is meant anew"
+
+
+def test_a_role_that_is_saved_as_it_was_mails_nothing(login, alice, committed, mailoutbox):
+    sam = User.objects.appoint(email="sam@example.com", role=Role.SUPPORT)
+    with committed():
+        answer = login(alice).post(page(sam), {"role": "support", "kept": KEPT}, follow=True)
+    assert not mailoutbox
+    assert sentences(answer) == ["Saved."]
+    for role in ("moderator", "support"):
+        with committed():
+            login(alice).post(page(sam), {"role": role, "kept": KEPT})
+    assert len(mailoutbox) == 2, "each change ends the link before"
+
+
 def test_the_number_of_staff_costs_no_statements(login, alice, db, django_assert_max_num_queries):
     browser = login(alice)
     browser.get(LIST)
@@ -342,3 +386,8 @@ def test_the_shell_changes_roles_but_leaves_an_owner(alice):
 def test_a_person_who_is_appointed_by_the_shell_is_one_person(bob):
     call_command("create_staff", bob.email, role="support", stdout=StringIO())
     assert Contact.objects.get(pk=bob.pk).login == User.objects.get(email=bob.email)
+
+
+def test_a_name_of_ones_own_is_one_line_of_what_can_be_seen(login, alice):
+    login(alice).post("/dashboard/profile/", {"name": "Al\u202eice\r\nOwner", "language": ""})
+    assert now(alice).name == "Alice Owner"

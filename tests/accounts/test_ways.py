@@ -383,6 +383,8 @@ def test_access_help_says_how_to_get_in_and_holds_no_key(do, bob, last_mail):
     assert "/l/" not in mail.body
     assert "bob@example.com" in mail.body
     assert not Link.objects.exists()
+    bob.refresh_from_db()
+    assert bob.invited_at is None, "it tells of nothing that is theirs"
 
 
 def test_open_links_end_and_the_browser_stays_logged_in(do, bob, login):
@@ -562,6 +564,7 @@ def test_the_dialog_does_not_claim_to_shut_staff_out(staff, login, bob):
     page = reverse("portal:contact_block", args=[bob.pk])
     asked = text_of(staff.get(page))
     assert "They stay staff, and log in as before." in asked
+    assert "No mail goes to them any more" not in asked
     assert "no password" not in asked
     assert "browser" not in asked
     staff.post(page, {"reason": "Wants no courses"})

@@ -14,8 +14,7 @@ from racing import RACERS, race
 
 from accounts.models import Contact, Link, User
 from accounts.models.link import LinkQuerySet, Purpose
-from enrollments.models import Enrollment, Grant, Outcome
-from enrollments.models.grant import GrantQuerySet
+from enrollments.models import Enrollment, Grant, Outcome, grant_rows
 from notifications.mail import deliver
 from notifications.models import Message
 from portal import context, events
@@ -46,15 +45,15 @@ def unlocked(monkeypatch: pytest.MonkeyPatch) -> None:
     All lookers meet at a gate behind the look, as an unlucky schedule would have it.
     """
     monkeypatch.setattr(models.QuerySet, "select_for_update", lambda self, **_options: self)
-    look = GrantQuerySet._holding
+    look = grant_rows.holders_among
     gate = threading.Barrier(2)
 
-    def look_together(self: GrantQuerySet, *args: Any, **kwargs: Any) -> set[int]:
-        seen = look(self, *args, **kwargs)
+    def look_together(*args: Any, **kwargs: Any) -> set[int]:
+        seen = look(*args, **kwargs)
         gate.wait(timeout=10)
         return seen
 
-    monkeypatch.setattr(GrantQuerySet, "_holding", look_together)
+    monkeypatch.setattr(grant_rows, "holders_among", look_together)
 
 
 def test_granting_at_once_from_one_source_makes_one_grant(bob):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import make
 import pytest
-from django.db import models
+from django.db import OperationalError, models
 from django.test import Client
 from django.utils.timezone import now
 from racing import RACERS, race
@@ -68,6 +69,41 @@ def test_a_link_and_its_code_let_in_once_together(bob):
         presses = [lambda token=link.token: Link.objects.consume(token)] * 10
         spent = race(*presses, *typing(link.code, link.code))
         assert sum(each is not None for each in spent) == 1
+
+
+@pytest.fixture
+def met(monkeypatch) -> None:
+    """Two who spend a link at once wait for each other, if both can come so far."""
+    gate, spend = threading.Barrier(2), LinkQuerySet._spend
+
+    def spend_together(self: LinkQuerySet) -> Link | None:
+        link = spend(self)
+        with suppress(threading.BrokenBarrierError):
+            gate.wait(timeout=0.5)
+        return link
+
+    monkeypatch.setattr(LinkQuerySet, "_spend", spend_together)
+
+
+def choosing(bob: Contact) -> list[Callable[[], bool]]:
+    """Pressing the buttons of two mails, each with another new password."""
+
+    def press(token: str) -> bool:
+        return Link.objects.consume(token, password=f"oil and {token}") is not None
+
+    mailed = [make.link(bob.user, links.Purpose.RESET) for _ in range(2)]
+    return [lambda token=link.token: press(token) for link in mailed]
+
+
+def test_of_two_new_passwords_chosen_at_once_one_is_it(bob, met):
+    assert sorted(race(*choosing(bob))) == [False, True]
+    assert not Link.objects.usable().exists()
+
+
+def test_control_without_the_lock_two_new_passwords_meet_in_a_deadlock(bob, met, monkeypatch):
+    monkeypatch.setattr(models.QuerySet, "select_for_update", lambda self, **_options: self)
+    with pytest.raises(OperationalError, match="deadlock"):
+        race(*choosing(bob))
 
 
 def test_control_counting_without_a_condition_looks_at_every_code(link, compared, monkeypatch):
