@@ -40,6 +40,12 @@ def _findings() -> Iterator[CheckMessage]:
             hint="Set SECRET_KEY to 50 or more random characters, the same for web, worker and clock.",
             id="portal.E002",
         )
+    if os.environ.get("LINK_KEY", "") in ("", settings.SECRET_KEY):
+        yield Warning(
+            "LINK_KEY is not set, or is SECRET_KEY: who learns that can rebuild all mailed links.",
+            hint="Set LINK_KEY to 50 or more random characters, others than those of SECRET_KEY.",
+            id="portal.W008",
+        )
     if not settings.SECURE:
         yield Warning(
             "PORTAL_URL is not https: passwords and links travel readable.",

@@ -51,13 +51,13 @@ class Crew:
     def take(self, rows: WaitingQuerySet[Any], work: Callable[[int], None]) -> bool:
         """Take as many of `rows` in hand as there is room for; whether there were any."""
         self.in_hand = {key: future for key, future in self.in_hand.items() if not future.done()}
-        found = False
-        for row in rows[: self.room - len(self.in_hand)]:
-            key = (type(row), row.pk)
-            if key not in self.in_hand:
-                self.in_hand[key] = self.pool.submit(_in_thread, work, row.pk)
-                found = True
-        return found
+        # Those that wait for a thread are due as well.
+        held = [pk for model, pk in self.in_hand if model is rows.model]
+        new = rows.exclude(pk__in=held)[: self.room - len(self.in_hand)]
+        self.in_hand |= {
+            (rows.model, row.pk): self.pool.submit(_in_thread, work, row.pk) for row in new
+        }
+        return bool(new)
 
 
 @dataclass

@@ -26,9 +26,8 @@ class Act:
     address: str | None = None
     depth: int = 0  # how many events lie between a person's act and this one
     request: HttpRequest | None = None
-    memo: dict[str, Any] = field(
-        default_factory=dict, compare=False
-    )  # what is looked up once an act
+    # What is looked up once an act.
+    memo: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 _act: ContextVar[Act | None] = ContextVar("act", default=None)

@@ -84,11 +84,14 @@ class Outbox(models.Model):
 
     def fail(self, error: str) -> None:
         """Count one more failure: try again later, or after eight give up and show it to staff."""
-        self.attempts += 1
-        self.last_error = error[:2000]
-        self.next_attempt_at = retry_at(self.attempts)
-        self.dead_at = now() if self.attempts >= MAX_ATTEMPTS else None
-        self.save(update_fields=["attempts", "last_error", "next_attempt_at", "dead_at"])
+        attempts = self.attempts + 1
+        # The row may be gone: dispatched by somebody who came right after.
+        Outbox.objects.filter(pk=self.pk).update(
+            attempts=attempts,
+            last_error=error[:2000],
+            next_attempt_at=retry_at(attempts),
+            dead_at=now() if attempts >= MAX_ATTEMPTS else None,
+        )
 
     def replay(self) -> None:
         """A person decided: start over."""

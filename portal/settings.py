@@ -149,6 +149,9 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "portal_cache",
+        # Codes of authenticator apps that were used, and tries of second factors: past so many rows live ones
+        # are dropped, and a code could be used twice. Nobody writes these many while a code is good.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }
 SESSION_ENGINE = "accounts.sessions"
@@ -158,9 +161,8 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600
 # Waiting rows: PostgreSQL holds them, Celery or the clock works them off
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=120)  # a claimed row is nobody else's for so long
-HANDOVER_SECONDS = env.int(
-    "HANDOVER_SECONDS", default=15
-)  # first pause before a row is handed over again
+# First pause before a row is handed over again.
+HANDOVER_SECONDS = env.int("HANDOVER_SECONDS", default=15)
 RETRY_SECONDS = env.list(
     "RETRY_SECONDS", cast=int, default=[60, 300, 900, 3600, 14400, 43200, 86400]
 )
@@ -240,7 +242,10 @@ MFA_FORMS = {
     "reauthenticate": "accounts.mfa.ReauthenticateForm",
     "activate_totp": "accounts.mfa.ActivateForm",
     "add_webauthn": "accounts.mfa.PasskeyForm",
+    "edit_webauthn": "accounts.mfa.RenameForm",
     "login_webauthn": "accounts.mfa.LoginForm",
+    "authenticate_webauthn": "accounts.mfa.PasskeyAuthenticateForm",
+    "reauthenticate_webauthn": "accounts.mfa.PasskeyReauthenticateForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True  # a passkey with the finger or the PIN of its owner is two factors

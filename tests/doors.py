@@ -163,7 +163,7 @@ ROOMS = [
     ),
     Room(
         "One's own password",
-        "/account/password/change/ /account/password/set/",
+        "/account/password/change/ /account/password/set/ /profile/security/renew/",
         logged_in(simulating=FORBIDDEN),
     ),
     # The students' side
@@ -176,10 +176,8 @@ ROOMS = [
         students(),
     ),
     Room(
-        "A student's address, proof, data, wish to be erased",
-        """
-        /profile/security/email/ /profile/security/renew/ /profile/data/ /profile/erasure/
-        """,
+        "A student's address, data, wish to be erased",
+        "/profile/security/email/ /profile/data/ /profile/erasure/",
         students(simulating=FORBIDDEN),
     ),
     Room("A student's own session", "/profile/security/*/end/", students(other=MISSING)),
@@ -201,9 +199,7 @@ ROOMS = [
     # The dashboard
     Room(
         "The dashboard's front page and one's own profile there",
-        """
-        /dashboard/ /dashboard/activity/ /dashboard/contacts/numbers/ /dashboard/profile/
-        """,
+        "/dashboard/ /dashboard/profile/",
         ANY_STAFF,
     ),
     Room("Ending a simulated session", "/dashboard/simulation/end/", ANY_STAFF),
@@ -218,14 +214,15 @@ ROOMS = [
         "moderate",
     ),
     Room(
-        "Contacts, portal users, bulk actions, explanations, quiz attempts",
+        "Contacts and how many, portal users, bulk actions, explanations, quiz attempts",
         """
-        /dashboard/search/ /dashboard/contacts/ /dashboard/contacts/count/
-        /dashboard/contacts/filters/ /dashboard/contacts/*/ /dashboard/contacts/*/timeline/
-        /dashboard/contacts/*/courses/*/access/ /dashboard/access/ /dashboard/portal-users/
-        /dashboard/portal-users/numbers/ /dashboard/bulk/ /dashboard/bulk/new/ /dashboard/bulk/*/
-        /dashboard/bulk/*/undo/ /dashboard/enrollments/*/lessons/ /dashboard/quiz-attempts/
-        /dashboard/quiz-attempts/*/ /dashboard/contacts/*/links/
+        /dashboard/activity/ /dashboard/contacts/numbers/ /dashboard/search/ /dashboard/contacts/
+        /dashboard/contacts/count/ /dashboard/contacts/filters/ /dashboard/contacts/*/
+        /dashboard/contacts/*/timeline/ /dashboard/contacts/*/courses/*/access/ /dashboard/access/
+        /dashboard/portal-users/ /dashboard/portal-users/numbers/ /dashboard/bulk/
+        /dashboard/bulk/new/ /dashboard/bulk/*/ /dashboard/bulk/*/undo/
+        /dashboard/enrollments/*/lessons/ /dashboard/quiz-attempts/ /dashboard/quiz-attempts/*/
+        /dashboard/contacts/*/links/
         """,
         SUPPORT,
         "view_contacts",

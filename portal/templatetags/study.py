@@ -10,7 +10,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from portal.templatetags.ui import Text, cover, day, icon, progress
+from portal.ui import Text
+from portal.ui.boxes import icon
+from portal.ui.numbers import progress
+from portal.ui.people import cover
+from portal.ui.times import day
 
 register = template.Library()
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -22,29 +22,42 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, is_pk
+from accounts.http import StaffRequest
 from accounts.models import Contact, User
 from accounts.models.contact import normalize_email
 from portal import spreadsheets
+from portal.addresses import is_pk
 from portal.events import Name, record
 from portal.models import Event, School
+from portal.paging import Page, Place
 from portal.sentences import Sentence, sentences
 from portal.spreadsheets import Column, Kind
 
 PAGE = 50
 
-STAFF, SYSTEM, STUDENTS, EVERYBODY = "staff", "system", "students", "everybody"
+
+class Who(models.TextChoices):
+    """Whose doing is asked for, if it is not one person's."""
+
+    STAFF = "staff", gettext_lazy("All staff")
+    STUDENTS = "students", gettext_lazy("Students")
+    SYSTEM = "system", gettext_lazy("The system")
+    EVERYBODY = "everybody", gettext_lazy("Everybody")
+
 
 # The names of events by what they are about; the first word of a name decides.
 GROUPS = {
     "access": (gettext_lazy("Access"), {"offer", "enrollment"}),
-    "people": (gettext_lazy("Contacts"), {"contact"}),
+    "people": (gettext_lazy("Contacts"), {"contact", "note", "segment", "message"}),
     "logins": (
         gettext_lazy("Logins"),
         {"portal", "magic_link", "password", "login", "session", "second_factor"},
     ),
     "simulation": (gettext_lazy("Simulated sessions"), {"simulation"}),
-    "learning": (gettext_lazy("Courses"), {"course", "lesson", "quiz", "comment"}),
+    "learning": (
+        gettext_lazy("Courses"),
+        {"course", "module", "lesson", "quiz", "question", "cohort", "comment"},
+    ),
     "files": (gettext_lazy("Imports and exports"), {"import", "export"}),
     "school": (gettext_lazy("Roles and settings"), {"role", "settings"}),
 }
@@ -93,13 +106,10 @@ class AuditForm(forms.Form):
     )
 
     def __init__(self, query: QueryDict) -> None:
-        super().__init__({"who": STAFF} | query.dict())
+        super().__init__({"who": Who.STAFF} | query.dict())
         self.staff = list(User.objects.exclude(role="").select_related("contact").order_by("email"))
         _choices(self, "who").choices = [
-            (STAFF, _("All staff")),
-            (STUDENTS, _("Students")),
-            (SYSTEM, _("The system")),
-            (EVERYBODY, _("Everybody")),
+            *Who.choices,
             (_("Staff"), [(str(user.pk), str(user)) for user in self.staff]),
         ]
         _choices(self, "what").choices = [
@@ -121,20 +131,19 @@ class AuditForm(forms.Form):
             return found
         raise forms.ValidationError(_("No contact has this address or id."))
 
-    def page(self, *, before: int | None, limit: int) -> list[Event]:
-        """The newest of the events that are asked for, below pk `before`.
+    def page(self, place: Place) -> Page[Event]:
+        """The events at this place among those that are asked for. One statement.
 
         What all staff did is looked for one by one, each in their own part of an index: among
         everything that students do it would be rare.
         """
         found = self.events()
-        if before is not None:
-            found = found.filter(pk__lt=before)
-        chosen = found.values("pk")[:limit]
-        if self.is_valid() and self.cleaned_data["who"] == STAFF and not self.cleaned_data["whom"]:
-            parts = [found.filter(actor=user).values("pk")[:limit] for user in self.staff]
+        chosen = place.cut(found).values("pk")
+        asked = self.cleaned_data if self.is_valid() else {}
+        if asked and asked["who"] in ("", Who.STAFF) and not asked["whom"]:
+            parts = [place.cut(found.filter(actor=user)).values("pk") for user in self.staff]
             chosen = parts[0].union(*parts[1:], all=True)
-        return list(with_people(Event.objects.filter(pk__in=chosen)).order_by("-pk")[:limit])
+        return place.page(with_people(Event.objects.filter(pk__in=chosen)))
 
     def events(self) -> QuerySet[Event]:
         """All that is asked for, newest first. Nothing while something cannot be understood."""
@@ -159,13 +168,13 @@ class AuditForm(forms.Form):
     def _by(self, who: str) -> Q:
         staff = [user.pk for user in self.staff]
         match who:
-            case "system":
+            case Who.SYSTEM:
                 return Q(actor=None)
-            case "students":
+            case Who.STUDENTS:
                 return Q(actor__isnull=False) & ~Q(actor__in=staff)
-            case "everybody":
+            case Who.EVERYBODY:
                 return Q()
-            case "staff" | "":
+            case Who.STAFF | "":
                 return Q(actor__isnull=False, actor__in=staff)
             case _:
                 return Q(actor__isnull=False, actor=int(who))
@@ -201,20 +210,14 @@ def _lines(events: list[Event]) -> list[Line]:
 def audit_list(request: StaffRequest) -> HttpResponse:
     """A page of the log, newest first: what staff did by hand, if nothing else is asked for."""
     form = AuditForm(request.GET)
-    before = request.GET.get("before", "")
-    found = form.page(before=int(before) if is_pk(before) else None, limit=PAGE + 1)
-    events = found[:PAGE]
-    where = request.GET.copy()
-    where.pop("before", None)
-    first = f"?{where.urlencode()}"
-    where["before"] = str(events[-1].pk) if events else ""
+    place = Place(request.GET, size=PAGE)
+    page = form.page(place)
     context = {
         "form": form,
-        "lines": _lines(events),
-        "is_filtered": bool(set(request.GET) - {"before"}),
-        "filters": [(key, value) for key, value in request.GET.items() if key != "before"],
-        "next_url": f"?{where.urlencode()}" if len(found) > PAGE else "",
-        "prev_url": first if before else "",
+        "page": page,
+        "lines": _lines(page.rows),
+        "is_filtered": bool(place.kept),
+        "filters": list(place.kept.items()),
     }
     return render(request, "portal/dashboard/audit_list.html", context)
 

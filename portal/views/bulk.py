@@ -16,22 +16,16 @@ from django.views.decorators.http import require_POST
 
 from accounts.bulk import ACTIONS, Action, Undoable
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, is_pk
+from accounts.http import StaffRequest
 from accounts.models import BulkRun
 from accounts.models.bulk import Outcome, page_key
 from accounts.selection import Selection
 from portal.models import Job
+from portal.paging import Place
 
 PAGE = 50
-CARRIED = (
-    "action",
-    "all",
-    "ids",
-    "q",
-    "where",
-    "match",
-    "among",
-)  # what says who is meant, and for what
+# What says who is meant, and for what.
+CARRIED = ("action", "all", "ids", "q", "where", "match", "among")
 
 
 def _action(request: StaffRequest, key: str) -> Action:
@@ -99,15 +93,8 @@ def _key(asked: QueryDict, terms: dict[str, Any]) -> str | None:
 @staff_required("view_contacts")
 def bulk_list(request: StaffRequest) -> HttpResponse:
     """What was done to many at once, the latest first."""
-    before = request.GET.get("before", "")
-    runs = BulkRun.objects.select_related("started_by__contact").order_by("-pk")
-    if is_pk(before):
-        runs = runs.filter(pk__lt=int(before))
-    page = list(runs[: PAGE + 1])
-    context = {
-        "runs": [(run, _sentence(run)) for run in page[:PAGE]],
-        "next_url": f"?before={page[PAGE - 1].pk}" if len(page) > PAGE else "",
-    }
+    page = Place(request.GET, size=PAGE).page(BulkRun.objects.select_related("started_by__contact"))
+    context = {"page": page, "runs": [(run, _sentence(run)) for run in page.rows]}
     return render(request, "portal/dashboard/bulk_list.html", context)
 
 
@@ -120,13 +107,9 @@ def bulk_detail(request: StaffRequest, pk: int) -> HttpResponse:
     """How far it is, and what became of whom. For htmx only the part that moves."""
     run = get_object_or_404(BulkRun.objects.select_related("started_by__contact"), pk=pk)
     action, outcome = ACTIONS[run.action], request.GET.get("outcome", "")
-    after = request.GET.get("after", "")
-    rows = run.rows.select_related("contact").order_by("pk").exclude(outcome="")
+    rows = run.rows.select_related("contact").exclude(outcome="")
     if outcome in Outcome:
         rows = rows.filter(outcome=outcome)
-    if is_pk(after):
-        rows = rows.filter(pk__gt=int(after))
-    page = list(rows[: PAGE + 1])
     counts = run.counts()
     job = Job.objects.filter(key__in=[f"bulk_run:{pk}", f"bulk_undo:{pk}"]).order_by("-pk").first()
     is_moving = not run.is_over or (run.undo_started_at is not None and run.undone_at is None)
@@ -135,8 +118,7 @@ def bulk_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "sentence": action.sentence(run.terms),
         "counts": [(value, label, counts.get(value, 0)) for value, label in Outcome.choices],
         "outcome": outcome,
-        "rows": page[:PAGE],
-        "next_url": f"?outcome={outcome}&after={page[PAGE - 1].pk}" if len(page) > PAGE else "",
+        "page": Place(request.GET, size=PAGE, order="pk").page(rows),
         "is_moving": is_moving,
         "is_stuck": is_moving and job is not None and job.state == "dead",
         "total": counts.get(Outcome.CHANGED, 0) if run.undo_started_at else run.total,

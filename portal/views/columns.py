@@ -16,7 +16,9 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Contact
 from accounts.models.contact import LAST_ACCESS
 from enrollments.models import Enrollment, Grant
-from portal.templatetags.ui import NOTHING, day, state, when
+from portal.ui import NOTHING
+from portal.ui.states import state
+from portal.ui.times import day, when
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +14,6 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 from django.utils.translation import get_language, ngettext
@@ -28,6 +26,7 @@ from accounts.http import StaffRequest, posted
 from accounts.models import Contact, Link, Note, User
 from accounts.ways import Way
 from enrollments import access
+from portal.addresses import is_pk
 from portal.timeline import KINDS, timeline
 from portal.views.holdings import course_rows, grant_rows, named
 from portal.views.navigation import Item
@@ -137,15 +136,16 @@ def _login_menu(_language: str | None) -> str:
 
 @staff_required("view_contacts")
 def contact_timeline(request: StaffRequest, pk: int) -> HttpResponse:
-    """What happened earlier than `?before=`, a page of it; for htmx the entries alone."""
+    """A page of what happened, before `?event=` and `?mail=`; for htmx the entries alone."""
     contact = get_object_or_404(Contact, pk=pk)
     kind = request.GET.get("kind", "")
+    asked = {name: request.GET.get(name, "") for name in ("event", "mail")}
     context = {
         "contact": contact,
         **_timeline(
             contact,
             kind=kind if kind in KINDS else "",
-            before=_moment(request.GET.get("before", "")),
+            before={name: int(text) for name, text in asked.items() if is_pk(text)},
             limit=RECENT if request.htmx and "recent" in request.GET else TIMELINE,
         ),
     }
@@ -153,15 +153,13 @@ def contact_timeline(request: StaffRequest, pk: int) -> HttpResponse:
     return render(request, f"portal/dashboard/contact_timeline.html{fragment}", context)
 
 
-def _timeline(
-    contact: Contact, *, kind: str = "", before: datetime | None = None, limit: int
-) -> dict[str, Any]:
+def _timeline(contact: Contact, *, kind: str, before: dict[str, int], limit: int) -> dict[str, Any]:
     """The entries, the kinds to choose from, and where earlier ones are."""
     entries = timeline(contact, kind=kind, before=before, limit=limit)
     url = reverse("portal:contact_timeline", args=[contact.pk])
     kinds = [("", _("All")), *((word, label) for word, (label, _nouns) in KINDS.items())]
-    narrowed = {"kind": kind} if kind else {}
-    older = narrowed | {"before": entries[-1].at.isoformat()} if len(entries) == limit else None
+    told = before | dict(entry.row for entry in entries)
+    older = ({"kind": kind} if kind else {}) | told if len(entries) == limit else None
     return {
         "entries": entries,
         "kinds": [
@@ -170,15 +168,6 @@ def _timeline(
         ],
         "older_url": f"{url}?{urlencode(older)}" if older else "",
     }
-
-
-def _moment(text: str) -> datetime | None:
-    """The moment an address names; None for what is none."""
-    try:
-        found = parse_datetime(text.replace(" ", "+"))
-        return found.astimezone(UTC) if found else None
-    except (ValueError, OverflowError):
-        return None
 
 
 @staff_required("manage_access")
@@ -229,4 +218,7 @@ def _effects_of_blocking(contact: Contact) -> Iterator[str]:
             grants,
         )
         yield text % {"number": grants}
-    yield _("No mail goes to them any more, and nobody tells them why. Progress is kept.")
+    if is_staff:
+        yield _("Grants and progress are kept. Nobody is told.")
+    else:
+        yield _("No mail goes to them any more, and nobody tells them why. Progress is kept.")

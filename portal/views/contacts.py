@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -19,8 +20,9 @@ from django.views.decorators.http import require_POST
 from accounts.decorators import staff_required
 from accounts.forms import SegmentForm
 from accounts.http import StaffRequest
-from accounts.models import Contact, Segment
+from accounts.models import Contact, Segment, User
 from accounts.selection import Selection, Unclear
+from portal.events import Name, record
 from portal.views.listing import Listing
 from portal.views.navigation import Item
 
@@ -114,8 +116,7 @@ def segment_create(request: StaffRequest) -> HttpResponse:
     form = SegmentForm(request.POST)
     if selection.problems or not (selection.words or selection.conditions):
         messages.error(request, _("Search or filter first: a segment is what the list then shows."))
-    elif form.is_valid():
-        segment = form.save(query=selection.as_query(), user=request.user)
+    elif form.is_valid() and (segment := _save(form, query=selection.as_query(), by=request.user)):
         messages.success(request, _("The segment “%s” is saved.") % segment)
     else:
         for errors in form.errors.values():
@@ -123,11 +124,25 @@ def segment_create(request: StaffRequest) -> HttpResponse:
     return redirect(address)
 
 
+def _save(form: SegmentForm, *, query: str, by: User) -> Segment | None:
+    """Keep the segment; None if somebody took the name meanwhile, and then the form says so."""
+    try:
+        with transaction.atomic():
+            return form.save(query=query, user=by)
+    except IntegrityError:
+        form.full_clean()  # which sees by now who has it
+        if form.is_valid():
+            raise
+        return None
+
+
 @require_POST
 @staff_required("manage_contacts")
+@transaction.atomic
 def segment_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Forget a segment; its contacts stay."""
     segment = get_object_or_404(Segment, pk=pk)
+    record(Name.SEGMENT_DELETED, title=segment.name)
     segment.delete()
     messages.success(request, _("The segment “%s” is gone. Its contacts are not.") % segment.name)
     return redirect("portal:contact_list")

@@ -16,14 +16,21 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from accounts.models import Contact
-from enrollments.models.grant import source_label
+from enrollments.models.grant_terms import source_label
 from enrollments.status import AccessStatus, access_status
-from offers.models.lesson import COUNTED
-from portal.templatetags.ui import day, progress, state, when
+from offers.models.lesson import IS_COUNTED
+from portal.ui.numbers import progress
+from portal.ui.states import state
+from portal.ui.times import day, when
 
-# What str() says of a user. Not a join: PostgreSQL would weigh the order of them all, for longer than it looks them up.
+# What str() says of a user; a test holds the two together. Not a join: PostgreSQL would weigh the order of them
+# all, for longer than it looks them up.
 NAME = """(
-    SELECT coalesce(nullif(person.name, ''), nullif(login.name, ''), login.email)
+    SELECT coalesce(
+        CASE WHEN login.role <> '' THEN nullif(login.name, '') END,
+        nullif(CASE WHEN person.id IS NULL THEN login.name ELSE person.name END, ''),
+        login.email
+    )
     FROM accounts_user AS login LEFT JOIN accounts_contact AS person ON person.id = login.contact_id
     WHERE login.id = {column}
 )"""
@@ -70,7 +77,7 @@ ENROLLMENTS = f"""
     FROM enrollments_enrollment AS mine
     JOIN offers_course AS course ON course.id = mine.course_id
     LEFT JOIN offers_module AS module ON module.course_id = mine.course_id
-    LEFT JOIN offers_lesson AS lesson ON lesson.module_id = module.id AND {COUNTED}
+    LEFT JOIN offers_lesson AS lesson ON lesson.module_id = module.id AND {IS_COUNTED}
     LEFT JOIN enrollments_lessonprogress AS progress
         ON progress.enrollment_id = mine.id AND progress.lesson_id = lesson.id
         AND progress.attempt = mine.attempt AND progress.completed_at IS NOT NULL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from django.conf import settings
@@ -33,15 +34,15 @@ def home(request: StudentRequest) -> HttpResponse:
     """Continue where you stopped, and everything that is yours."""
     books = desk(request.contact, limit=BOOKS + 1)
     current = next((book for book in books if book.is_unfinished), None)
+    plan = agenda(request.contact, books=books, current=current)
+    if current and plan.resume:
+        title = plan.resume.title
+        current = replace(current, last_lesson_id=plan.resume.id, last_lesson_title=title)
     context = {
         "current": current,
         "books": books[:BOOKS],
         "has_more": len(books) > BOOKS,
-        "agenda": agenda(
-            request.contact,
-            courses=[book.id for book in books],
-            current=current.id if current else None,
-        ),
+        "agenda": plan,
         "absences": [] if books else absences(request.contact),
     }
     return render(request, "portal/student/home.html", context)
@@ -61,7 +62,7 @@ def dashboard(request: StaffRequest) -> HttpResponse:
     return render(request, "portal/dashboard/home.html", context)
 
 
-@staff_required()
+@staff_required("view_contacts")
 def contact_numbers(request: StaffRequest) -> HttpResponse:
     """How many contacts there are, and how far they came: counted anew, hence apart from the page."""
     numbers = Contact.objects.present().aggregate(
@@ -74,7 +75,7 @@ def contact_numbers(request: StaffRequest) -> HttpResponse:
     return render(request, template, {"numbers": numbers})
 
 
-@staff_required()
+@staff_required("view_contacts")
 def activity(request: StaffRequest) -> HttpResponse:
     """Grants and logins of the last four weeks: it costs more the more there were, hence apart."""
     context = {

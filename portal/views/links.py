@@ -6,10 +6,11 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, is_pk
+from accounts.http import StaffRequest
 from accounts.models import Contact, Link
 from accounts.ways import may_tend
 from notifications.models import Message
+from portal.paging import Place
 
 PAGE = 50
 
@@ -19,16 +20,13 @@ def link_list(request: StaffRequest, pk: int) -> HttpResponse:
     """Every link ever made for somebody, the latest first. Five statements, however many there are."""
     contact = get_object_or_404(Contact.objects.select_related("user"), pk=pk)
     links = Link.objects.filter(user__contact=pk).select_related("created_by__contact")
-    before = request.GET.get("before", "")
-    if is_pk(before):
-        links = links.filter(pk__lt=int(before))
-    page = list(links.order_by("-pk")[: PAGE + 1])
-    mails = _mails(page[:PAGE])
+    page = Place(request.GET, size=PAGE).page(links)
+    mails = _mails(page.rows)
     login = contact.login
     context = {
         "contact": contact,
-        "links": [(link, mails.get(_mail_key(link))) for link in page[:PAGE]],
-        "next_url": f"?before={page[PAGE - 1].pk}" if len(page) > PAGE else "",
+        "page": page,
+        "links": [(link, mails.get(_mail_key(link))) for link in page.rows],
         "may_revoke": request.user.may("manage_access")
         and (login is None or may_tend(request.user, login)),
     }

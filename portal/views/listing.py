@@ -11,11 +11,12 @@ from django.db.models import Q
 from django.http import QueryDict
 
 from accounts.bulk import ACTIONS, Action
-from accounts.http import StaffRequest, is_pk
+from accounts.http import StaffRequest
 from accounts.models import Contact, Segment
 from accounts.models.contact import ContactQuerySet
 from accounts.selection import FILTERS, Condition, Filter, Selection
 from enrollments.access import with_portal_status
+from portal.addresses import is_pk
 from portal.views.columns import COLUMNS, NAME, Column, load
 
 PAGE = 50

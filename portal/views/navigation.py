@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from portal.models import School
-from portal.templatetags.ui import address
+from portal.ui.links import address
 
 # Rooms of the dashboard that have no entry of their own: in which one they are.
 ROOMS = {

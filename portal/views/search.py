@@ -7,10 +7,12 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from accounts.decorators import staff_required
-from accounts.http import StaffRequest, asked, is_pk
+from accounts.http import StaffRequest, asked
 from accounts.models import Contact
+from accounts.models.contact import normalize_email
 from enrollments.access import with_portal_status
 from offers.models import Course, Offer
+from portal.addresses import is_pk
 
 SHOWN = 20
 
@@ -21,7 +23,7 @@ def search(request: StaffRequest) -> HttpResponse:
     query = asked(request)
     contacts = offers = courses = None
     if query:
-        exact = Q(email=query.lower()) | Q(external_id=query)
+        exact = Q(email=normalize_email(query)) | Q(external_id=query)
         if is_pk(query):
             exact |= Q(pk=int(query))
         if (only := list(Contact.objects.present().filter(exact)[:2])) and len(only) == 1:

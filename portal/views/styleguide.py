@@ -13,7 +13,7 @@ from django.utils.timezone import localdate, now
 
 from accounts.decorators import staff_required
 from accounts.http import StaffRequest
-from portal.templatetags.ui import STATES
+from portal.ui.states import STATES
 
 # Name, access, portal status, lessons done, days until the end, days since the last visit.
 PEOPLE = [

@@ -16,6 +16,7 @@ from django.utils.timezone import now
 from accounts.models import Contact, Role
 from enrollments.models import Enrollment, Grant
 from enrollments.models.enrollment import LearningStatus
+from notifications.models import Kind, Message, State
 from portal import context
 from portal.events import Name, record, record_many
 from portal.models import Event
@@ -143,17 +144,6 @@ def test_a_filter_that_cannot_be_understood_shows_nothing_and_says_why(story, al
     export = login(alice).post(reverse("portal:audit_export"), query)
     assert export.status_code == 302
     assert not Event.objects.filter(name="export.made").exists()
-
-
-def test_pages_follow_each_other_without_gap_or_repeat(alice, login, db):
-    with context.acting(user=alice), transaction.atomic():
-        record_many(Name.OFFER_PUBLISHED, [(None, {"offer": n}) for n in range(120)])
-    browser, url, seen = login(alice), f"{AUDIT}?what=offer.published", []
-    while url:
-        response = browser.get(url)
-        seen += [line.event.data["offer"] for line in response.context["lines"]]
-        url = AUDIT + response.context["next_url"] if response.context["next_url"] else ""
-    assert seen == list(range(119, -1, -1))
 
 
 def test_a_page_takes_few_statements_however_many_lines(
@@ -305,6 +295,17 @@ def test_imports_exports_roles_and_settings_are_told(alice, login, bob):
     )
     [finished] = sentences([Event.objects.get(name=Name.IMPORT_FINISHED)])
     assert finished.url == reverse("enrollments:import_detail", args=[5])
+
+
+def test_a_mail_that_staff_send_by_hand_is_told_once(alice, login, bob):
+    held = Message.objects.create(
+        key="x", kind=Kind.REMINDER, cause="x", contact=bob, state=State.SUPPRESSED
+    )
+    for _press in range(2):
+        login(alice).post(reverse("notifications:message_send", args=[held.pk]))
+    assert said(Name.MESSAGE_REPLAYED) == "Mail sent by hand · Access ends soon"
+    event = Event.objects.get(name=Name.MESSAGE_REPLAYED)
+    assert (event.actor, event.contact) == (alice, bob)
 
 
 def test_archiving_and_coming_back_are_told(bob):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import cycle
 
 import make
 import pytest
@@ -17,7 +18,7 @@ from enrollments.models import Grant
 from notifications.models import Message
 from portal import context, events, jobs
 from portal.events import Name
-from portal.models import Event, Job
+from portal.models import Event, Job, School
 
 NEW = "/dashboard/bulk/new/"
 
@@ -106,6 +107,12 @@ def test_nobody_chosen_is_nobody_meant(staff, act, bob):
     assert not BulkRun.objects.exists()
 
 
+def test_a_tag_is_written_as_it_is_known(act, bob, charlie):
+    bob.tag(["VIP"])
+    act("tag", [charlie], tag=" vip ")
+    assert list(charlie.tags.values_list("name", flat=True)) == ["VIP"]
+
+
 def test_tags_go_on_and_off_and_back(act, staff, committed, bob, charlie):
     bob.tag(["vip"])
     act("tag", [bob, charlie], tag="vip")
@@ -180,6 +187,20 @@ def test_blocking_in_bulk_shuts_out_and_is_undone(act, staff, committed, login, 
     assert outcomes(last) == {"Bob Baker": "changed", "Charlie Cook": "unchanged"}
 
 
+def test_of_staff_blocking_says_what_it_closes_and_that_they_stay(act, login, bob, charlie):
+    plain = act("block", [bob, charlie], sure=False, reason="Unpaid").content.decode()
+    assert "Shuts 2 people out at once" in plain
+    assert "staff:" not in plain
+    User.objects.filter(contact=charlie).update(role=Role.MODERATOR)
+    page = act("block", [bob, charlie], sure=False, reason="Unpaid").content.decode()
+    assert "Shuts 1 person out at once" in page
+    assert "1 is staff: what they have as a student closes" in page
+    browser = login(charlie)
+    act("block", [bob, charlie], reason="Unpaid")
+    assert browser.get("/dashboard/").status_code == 200
+    assert browser.get("/courses/").status_code == 302
+
+
 def test_the_page_tells_how_far_it_is_and_then_what_became_of_whom(staff, act, bob):
     staff.post(NEW, {"action": "tag", "terms": "1", "tag": "vip", "ids": [bob.pk]})
     run = BulkRun.objects.get()
@@ -227,6 +248,12 @@ def test_what_is_promised_counts_those_it_is_true_of(act, school, bob, charlie):
         "grant", [charlie], sure=False, offer=base.pk, mode="default", if_held="leave", notify="on"
     )
     assert "1 is blocked" in text.content.decode()
+    welcome = {"offer": make.offer("New").pk, "mode": "default", "if_held": "leave", "notify": "on"}
+    assert "one mail with the way in" in act("grant", [bob], sure=False, **welcome).content.decode()
+    School.objects.update(mails_access=False)
+    text = act("grant", [bob], sure=False, **welcome).content.decode()
+    assert "one mail with the way in" not in text
+    assert "Nobody is told by mail." in text
     make.grant(contact=charlie, offer=base, ends_on=over)
     text = act("revoke", [bob, charlie], sure=False, offer=base.pk).content.decode()
     assert "Ends “Base” for 1 person at once." in text
@@ -265,6 +292,25 @@ def test_what_somebody_else_did_since_stays_and_is_told(act, staff, committed, b
     with committed():
         staff.post(f"/dashboard/bulk/{BulkRun.objects.latest('pk').pk}/undo/")
     assert charlie.tags.exists()
+
+
+def test_a_bulk_grant_whose_end_somebody_moved_since_is_left(
+    act, staff, committed, school, bob, charlie
+):
+    base, later = make.offer("Base"), school.today() + timedelta(days=100)
+    make.grant(contact=bob, offer=base, ends_on=school.today() - timedelta(days=3))
+    act("grant", [bob, charlie], offer=base.pk, mode="none", if_held="leave")
+    for grant in Grant.objects.live():
+        grant.extend(until=later)
+    run = BulkRun.objects.get()
+    with committed():
+        staff.post(f"/dashboard/bulk/{run.pk}/undo/")
+    assert {grant.contact: grant.ends_on for grant in Grant.objects.live()} == {
+        bob: later,
+        charlie: later,
+    }
+    page = staff.get(f"/dashboard/bulk/{run.pk}/").content.decode()
+    assert "2 were changed since, and stay as they are." in page
 
 
 def test_undoing_a_grant_that_was_opened_again_gives_back_its_end(
@@ -363,8 +409,8 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("action", WAYS)
-def test_a_batch_of_ways_takes_as_many_statements_as_one(alice, school, action):
+@pytest.mark.parametrize(("action", "terms"), [*WAYS.items(), ("block", {"reason": "Unpaid"})])
+def test_a_batch_of_ways_takes_as_many_statements_as_one(alice, school, action, terms):
     offer, counts = make.offer("Base"), []
     for many in (1, 40):
         contacts = [make.student() for _ in range(many)]
@@ -374,9 +420,9 @@ def test_a_batch_of_ways_takes_as_many_statements_as_one(alice, school, action):
         ids = [contact.pk for contact in contacts]
         chosen = Contact.objects.filter(pk__in=ids)
         with context.acting(cause=f"test:{many}", user=alice), transaction.atomic():
-            run = BulkRun.objects.start(action=action, terms=WAYS[action], contacts=chosen)
+            run = BulkRun.objects.start(action=action, terms=terms, contacts=chosen)
             with CaptureQueriesContext(connection) as statements:
-                results = ACTIONS[action].run(ids, WAYS[action], run)
+                results = ACTIONS[action].run(ids, terms, run)
         assert {result.outcome for result in results.values()} == {"changed"}
         assert len(results) == many
         counts.append(len(statements))
@@ -403,3 +449,26 @@ def test_statements_do_not_grow_with_contacts(act, action, terms):
             act(action, contacts, offer=base.pk, **terms)
         counts.append(len(statements))
     assert counts[1] == counts[2]
+
+
+@pytest.mark.parametrize("role", [Role.MODERATOR, ""])
+def test_a_run_stops_where_its_starter_may_no_more(alice, login, school, monkeypatch, role):
+    contacts = [make.contact() for _ in range(4)]
+    monkeypatch.setattr(type(ACTIONS["tag"]), "batch", 2)
+    monkeypatch.setattr("accounts.jobs.monotonic", cycle([0, 0, 99]).__next__)  # a batch a slice
+    sam = make.staff(Role.SUPPORT)
+    with context.acting(user=sam):
+        run = BulkRun.objects.start(
+            action="tag", terms={"tag": "vip"}, contacts=Contact.objects.all()
+        )
+    job = Job.objects.get(key=f"bulk_run:{run.pk}")
+    jobs.run(job.pk)
+    assert Contact.objects.filter(tags__name="vip").count() == 2
+    with context.acting(user=alice):
+        User.objects.get(pk=sam.pk).change_role(role)
+    for _ in range(3):
+        jobs.run(job.pk)
+    assert Contact.objects.filter(tags__name="vip").count() == 2
+    page = login(alice).get(reverse("portal:bulk_detail", args=[run.pk])).content.decode()
+    assert page.count("Whoever started it may not do this any more.") == len(contacts) - 2
+    assert "At work" not in page

@@ -10,7 +10,8 @@ import make
 import pytest
 from django.utils.timezone import now
 
-from accounts.models import Contact, Segment
+from accounts.models import Contact, Link, Segment
+from accounts.models.link import Purpose
 from accounts.models.user import Role
 from enrollments.access import with_portal_status
 from enrollments.models import Enrollment
@@ -157,6 +158,26 @@ def test_other_filters_find_whom_they_name(staff, school, bob, charlie):
         f"created:after:{today}": [],
     }.items():
         assert found(staff, where) == who, where
+
+
+def test_open_invitations_are_those_that_can_be_accepted_still(staff, school, bob, charlie):
+    make.contact("Never invited")
+    for person in (bob, charlie, spent := make.student("Spent"), late := make.student("Late")):
+        make.link(person.user, Purpose.INVITATION)
+    make.link(Contact.objects.get(name="Bob Baker").user, Purpose.LOGIN)
+    Link.objects.filter(user__contact=spent).update(used_at=now())
+    Link.objects.filter(user__contact=late).update(
+        created_at=now() - timedelta(days=9), expires_at=now() - timedelta(days=2)
+    )
+    Link.objects.filter(user__contact=charlie).revoke()
+    login_only = make.student("Login only")
+    make.link(login_only.user, Purpose.LOGIN)
+    assert found(staff, "invitation:is:open") == ["Bob Baker"]
+    without = {"Never invited", "Charlie Cook", "Spent", "Late", "Login only"}
+    assert set(found(staff, "invitation:is_not:open")) == without
+    assert "Invitation is <strong>open</strong>" in (
+        staff.get("/dashboard/portal-users/?where=invitation:is:open").content.decode()
+    )
 
 
 def test_a_filter_nobody_knows_finds_nobody_and_says_so(staff, bob):

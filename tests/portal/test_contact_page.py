@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.html import escape
 from django.utils.timezone import now
 
-from accounts.models import Contact, Note, Role
+from accounts.models import Contact, Note, Role, User
 from enrollments.access import with_portal_status
 from enrollments.models import Enrollment, Grant
 from enrollments.status import with_access_status
@@ -210,6 +210,18 @@ def test_who_granted_it_is_named_as_they_are_called(bob, login, school):
     assert "granted by Bea Brown" in read(login(support), bob)
 
 
+def test_staff_who_are_students_are_called_what_they_call_themselves(bob, charlie, login, school):
+    """Whatever a colleague writes into their contact."""
+    granter = User.objects.appoint(email=charlie.email, role=Role.SUPPORT)
+    for own, called in (("", "Charlie Cook"), ("Carla", "Carla")):
+        User.objects.filter(pk=granter.pk).update(name=own)
+        granter = User.objects.select_related("contact").get(pk=granter.pk)
+        assert str(granter) == called
+        note = {"text": f"Written by {called}."}
+        login(granter).post(reverse("accounts:note_create", args=[bob.pk]), note)
+        assert f"· {called}</p>" in read(login(granter), bob)
+
+
 def test_the_last_mail_and_what_became_of_it_stand_beside_the_address(
     alice, bob, login, committed, school
 ):
@@ -233,8 +245,12 @@ def test_a_tag_is_added_and_removed_with_undo(alice, bob, login):
     assert 'name="add" value="VIP"' in told
     staff.post(tags, {"add": "VIP"})
     assert bob.tags.count() == 1
-    staff.post(tags, {"add": "x" * 61})
-    staff.post(tags, {})
+    for add, complaint in (
+        ("x" * 61, "60 characters at most"),
+        ("a, b", "A tag has no comma"),  # the form of the contact would make two of it
+        ("", "one at least"),
+    ):
+        assert complaint in staff.post(tags, {"add": add}, follow=True).content.decode()
     assert bob.tags.count() == 1
     assert Event.objects.filter(contact=bob, name="contact.tagged").count() == 3
 
@@ -265,6 +281,34 @@ def test_of_many_notes_the_first_page_shows_the_latest(alice, bob, login):
     assert "Note number 24." in text
     assert "Note number 3." not in text
     assert "Note number 3." in staff.get(page_of(bob), {"notes": "all"}).content.decode()
+
+
+def test_pages_of_the_timeline_lose_and_repeat_nothing_of_one_instant(
+    alice, bob, login, django_assert_max_num_queries
+):
+    with transaction.atomic():
+        record_many(Name.PORTAL_LOGIN, [(bob.pk, {"user": bob.user.pk})] * 80)
+    at = Event.objects.filter(contact=bob).latest("pk").occurred_at
+    for number in range(60):
+        Message.objects.create(key=f"m{number}", kind="access", contact=bob, created_at=at)
+    staff, url = login(alice), reverse("portal:contact_timeline", args=[bob.pk])
+    staff.get(url)
+    told: list[tuple[str, int]] = []
+    while url:
+        with django_assert_max_num_queries(6):
+            page = staff.get(url).context
+        told += [entry.row for entry in page["entries"]]
+        url = page["older_url"]
+    events = Event.objects.filter(contact=bob).values_list("pk", flat=True)
+    mails = Message.objects.filter(contact=bob).values_list("pk", flat=True)
+    assert len(told) == len(set(told))
+    assert set(told) == {("event", pk) for pk in events} | {("mail", pk) for pk in mails}
+
+
+@pytest.mark.parametrize("before", ["?event=x&mail=", "?event=-1", "?mail=²", "?event=" + "9" * 30])
+def test_a_page_of_the_timeline_that_cannot_be_is_the_first(alice, bob, login, before):
+    staff, url = login(alice), reverse("portal:contact_timeline", args=[bob.pk])
+    assert staff.get(url + before).context["entries"] == staff.get(url).context["entries"]
 
 
 def test_the_timeline_is_narrowed_to_a_kind(alice, bob, login, committed, school):

@@ -19,6 +19,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 PRODUCTION = {
     "SECRET_KEY": "kW7vQ2mZ9xR4tY6uB8nC1pL3dF5gH0jS-aE_iO7wX2zV4qM6-longer",
+    "LINK_KEY": "pN4xS8dG2hJ6kL0zX5cV9bM1qW3eR7tY-uI_oA4sD8fG2hJ6k-longer",
     "PORTAL_URL": "https://portal.example.com",
     "ALLOWED_HOSTS": "portal.example.com",
     "EMAIL_URL": "smtp://localhost",
@@ -58,6 +59,7 @@ def test_the_deployment_check_is_clean(database_url):
     ("missing", "found"),
     [
         ("SECRET_KEY", "SECRET_KEY must be set"),
+        ("LINK_KEY", "portal.W008"),
         ("TRUSTED_PROXIES", "portal.W005"),
         ("EMAIL_URL", "portal.E004"),
         ("DATABASE_URL", "portal.E001"),

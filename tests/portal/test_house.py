@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import make
 import pytest
 from django.test import Client
 from django.utils.timezone import now
 
 from accounts.models import Role
+from portal.clock import Crew
 from portal.models import Event, Heartbeat, Job, Outbox, School
 
 
@@ -263,3 +266,25 @@ def test_the_mail_reader_never_sees_a_mail_that_is_still_being_written(tmp_path,
     box.send_messages([EmailMessage("Hello", "Words", to=["zoe@example.com"])])
     assert seen == [[]]
     assert [mail.subject for mail in mailbox.latest(tmp_path, limit=5)] == ["Hello"]
+
+
+def test_a_crew_with_its_hands_full_takes_the_next_as_soon_as_one_is_done(db):
+    Job.objects.bulk_create(Job(kind="x", key=str(n)) for n in range(20))
+    due, turns = Job.objects.due().order_by("pk"), threading.Semaphore(0)
+    crew = Crew("test", threads=1)
+
+    def work(_pk):
+        turns.acquire(timeout=30)
+
+    assert crew.take(due, work)
+    hands = len(crew.in_hand)
+    assert not crew.take(due, work)
+    done = list(crew.in_hand.items())[:2]
+    turns.release(2)
+    for (_model, pk), future in done:
+        future.result()
+        Job.objects.filter(pk=pk).delete()
+    assert crew.take(due, work)
+    assert len(crew.in_hand) == hands
+    turns.release(100)
+    crew.pool.shutdown()
