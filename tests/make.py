@@ -67,10 +67,13 @@ def student(name: str = "", **fields: Any) -> Contact:
 
 
 def staff(role: Role = Role.OWNER, email: str = "") -> User:
-    """A member of staff with a password."""
-    return User.objects.appoint(
-        email=email or f"{role}{next(_numbers)}@example.com", role=role, password=PASSWORD
-    )
+    """A member of staff with a password: somebody known is appointed, somebody new simply is it."""
+    if email and Contact.objects.filter(email=email).exists():
+        return User.objects.appoint(email=email, role=role, password=PASSWORD)
+    made = User(email=email or f"{role}{next(_numbers)}@example.com", role=role)
+    made.set_password(PASSWORD)
+    made.save()
+    return made
 
 
 def course(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -14,6 +12,7 @@ from accounts.decorators import student_required
 from accounts.forms import NotificationForm, ProfileForm
 from accounts.http import StudentRequest, posted
 from accounts.models import Contact
+from portal.models import time_zones
 
 
 def _row(request: StudentRequest) -> Contact:
@@ -29,7 +28,7 @@ def profile(request: StudentRequest) -> HttpResponse:
         form.save()
         messages.success(request, _("Saved."))
         return redirect("accounts:profile")
-    context = {"form": form, "zones": sorted(available_timezones())}
+    context = {"form": form, "zones": time_zones()}
     return render(request, "accounts/student/profile.html", context)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import messages
@@ -17,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from accounts.decorators import fresh_login_required, staff_required
 from accounts.http import StaffRequest, posted
 from portal.events import Name, record
-from portal.models import Credentials, School
+from portal.models import Credentials, School, time_zones
 from portal.sealing import seal
 
 
@@ -142,7 +141,7 @@ def settings(request: StaffRequest) -> HttpResponse:
         form.save()
         messages.success(request, _("Settings saved."))
         return redirect("portal:settings")
-    context = {"form": form, "zones": sorted(available_timezones())}
+    context = {"form": form, "zones": time_zones()}
     return render(request, "portal/dashboard/settings.html", context)
 
 
