@@ -42,9 +42,15 @@ def reorder(course: Course, order: Order) -> None:
 
 @transaction.atomic
 def move(course: Course, moved: Module | Lesson, *, by: int) -> None:
-    """One place up (-1) or down (1). A lesson at the edge of its module goes into the next one; else nothing."""
+    """One place up (-1) or down (1). A lesson at the edge of its module goes into the next one; else nothing.
+
+    Raises OutOfDate if the course does not have it any more.
+    """
     lock(course)
     before = present_order(course)
+    present_modules, present_lessons = _sorted(before)
+    if moved.pk not in (present_modules if isinstance(moved, Module) else present_lessons):
+        raise OutOfDate
     order = deepcopy(before)
     modules = [pk for pk, _lessons in order]
     if isinstance(moved, Module):

@@ -166,6 +166,16 @@ def record_many(name: Name, facts: Iterable[tuple[int | None, dict[str, Fact]]])
     return ids
 
 
+@transaction.atomic
+def delete_and_record(
+    noun: models.Model, name: Name, *, contact: Contact | int | None = None, **data: Fact
+) -> None:
+    """Delete `noun` and log it as `name`. Of several who do so at once, one does: the others log nothing."""
+    _rows, by_model = noun.delete()
+    if by_model.get(noun._meta.label):
+        record(name, contact=contact, **data)
+
+
 def _nudge() -> None:
     publish("portal.tasks.dispatch")
 

@@ -15,7 +15,7 @@ from accounts.decorators import staff_required
 from accounts.forms import ContactForm, NoteForm, StaffProfileForm, TagForm
 from accounts.http import StaffRequest, posted
 from accounts.models import Contact, Note, User
-from portal.events import Name, record
+from portal.events import Name, delete_and_record
 
 
 @staff_required("manage_contacts")
@@ -94,8 +94,7 @@ def note_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Delete a note of one's own; GET asks."""
     note = get_object_or_404(Note.objects.select_related("contact"), pk=pk, author=request.user)
     if request.method == "POST":
-        record(Name.NOTE_DELETED, contact=note.contact)
-        note.delete()
+        delete_and_record(note, Name.NOTE_DELETED, contact=note.contact)
         messages.success(request, _("The note is deleted."))
         return redirect(reverse("portal:contact_detail", args=[note.contact_id]) + "#notes")
     context = {"note": note, "contact": note.contact}

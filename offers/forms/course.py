@@ -45,11 +45,13 @@ class CourseForm(SluggishForm[Course], VersionedForm[Course]):
     @transaction.atomic
     def save(self, commit: bool = True) -> Course:
         """Write what changed as the next version. Raises Overtaken."""
-        files = self.settle_uploads()
-        if self.instance.pk is None:
+        is_new = self.instance.pk is None
+        if not is_new:
+            self.claim()
+        files = self.settle_uploads()  # now that nothing takes back what it stores
+        if is_new:
             self.insert()
         else:
-            self.claim()
             self.update(self.written() | files)
         return self.instance
 

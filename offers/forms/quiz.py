@@ -29,7 +29,10 @@ class QuizForm(forms.ModelForm[Quiz]):
 
     @transaction.atomic
     def save(self, commit: bool = True) -> Quiz:
-        """Keep what changed, and record it."""
+        """Keep what changed, and record it. Raises Overtaken if somebody deleted the quiz."""
+        present = Quiz.objects.select_for_update(no_key=True)
+        if not present.filter(pk=self.instance.pk).exists():
+            raise Overtaken
         if self.changed_data:
             self.instance.save(update_fields=self.changed_data)
             lesson = self.instance.lesson

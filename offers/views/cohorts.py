@@ -15,7 +15,7 @@ from offers.forms.cohort import CohortDatesForm, CohortForm, fields_of, tell_sav
 from offers.models import Cohort, Course
 from offers.models.cohort import COUNTED
 from offers.views.overtaken import gone
-from portal.events import Name, record
+from portal.events import Name, delete_and_record
 
 
 @staff_required("manage_content")
@@ -84,7 +84,6 @@ def cohort_update(request: StaffRequest, pk: int) -> HttpResponse:
 def cohort_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Remove a cohort; who is in it stays in the course without one. The page asked before."""
     cohort = get_object_or_404(Cohort, pk=pk)
-    record(Name.COHORT_DELETED, **cohort.facts())
-    cohort.delete()
+    delete_and_record(cohort, Name.COHORT_DELETED, **cohort.facts())
     messages.success(request, _("“%(cohort)s” is deleted.") % {"cohort": cohort})
     return redirect("offers:cohort_list", cohort.course_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Count, OuterRef, ProtectedError, Subquery
@@ -23,7 +25,7 @@ from offers.models.cohort import COUNTED
 from offers.models.course import Status
 from offers.views.overtaken import gone, overtaken
 from portal.addresses import is_pk
-from portal.events import Name, record
+from portal.events import Name, delete_and_record
 
 SHOWN = 200  # courses on a page; more are found by searching
 
@@ -203,11 +205,12 @@ def _move(request: StaffRequest, course: Course) -> HttpResponse:
     elif is_pk(key) and noun == "lesson":
         found = Lesson.objects.filter(module__course=course, pk=key).first()
     page = reverse("offers:course_detail", args=[course.pk])
-    if found is None:
-        messages.error(request, _("It is not in this course any more."))
-        return redirect(page)
-    ordering.move(course, found, by=-1 if direction == "up" else 1)
-    return redirect(f"{page}#{what}")
+    if found is not None:
+        with suppress(ordering.OutOfDate):  # deleted before the lock
+            ordering.move(course, found, by=-1 if direction == "up" else 1)
+            return redirect(f"{page}#{what}")
+    messages.error(request, _("It is not in this course any more."))
+    return redirect(page)
 
 
 @require_POST
@@ -257,13 +260,11 @@ def module_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Remove a module that is empty. Lessons, and what students did in them, are not swept away with it."""
     module = get_object_or_404(Module.objects.select_related("course"), pk=pk)
     ordering.lock(module.course)
-    facts = module.facts()
     try:
-        module.delete()
+        delete_and_record(module, Name.MODULE_DELETED, **module.facts())
     except ProtectedError:
         messages.error(request, _("Move or delete the lessons of this module first."))
     else:
         ordering.settle(module.course)
-        record(Name.MODULE_DELETED, **facts)
         messages.success(request, _("The module is deleted."))
     return redirect("offers:course_detail", module.course_id)

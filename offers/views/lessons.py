@@ -25,7 +25,7 @@ from offers.models import Lesson, LessonKind, Module
 from offers.video import player_url
 from offers.views.overtaken import gone, overtaken
 from portal.addresses import is_pk
-from portal.events import Name, record
+from portal.events import Name, delete_and_record
 from portal.models import FileKind
 
 PREVIEWED = 200_000  # letters; a longer text is not previewed
@@ -176,8 +176,7 @@ def lesson_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Remove a lesson, and the marks of those who completed it; the page asked before."""
     lesson = get_object_or_404(Lesson.objects.select_related("module__course"), pk=pk)
     ordering.lock(lesson.module.course)
-    record(Name.LESSON_DELETED, **lesson.facts())
-    lesson.delete()
+    delete_and_record(lesson, Name.LESSON_DELETED, **lesson.facts())
     ordering.settle(lesson.module.course)
     messages.success(request, _("The lesson is deleted."))
     return redirect("offers:course_detail", lesson.module.course_id)

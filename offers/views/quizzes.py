@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -16,19 +16,24 @@ from offers.forms.careful import Overtaken
 from offers.forms.quiz import MOST, QuestionForm, QuizForm
 from offers.models import Lesson, LessonKind, Question, Quiz
 from offers.views.overtaken import gone, overtaken
-from portal.events import Name, record
+from portal.events import Name, delete_and_record, record
 
 
 @staff_required("manage_content")
 def quiz_update(request: StaffRequest, pk: int) -> HttpResponse:
-    """The quiz of the lesson `pk`: its rules and its questions."""
-    lesson = get_object_or_404(
-        Lesson.objects.select_related("module__course"), pk=pk, kind=LessonKind.QUIZ
-    )
+    """The quiz of the lesson `pk`: its rules and its questions. 410 if somebody deleted the lesson."""
+    lesson = Lesson.objects.select_related("module__course").filter(pk=pk).first()
+    if lesson is None:
+        return gone(request, QuizForm.base_fields)
+    if lesson.kind != LessonKind.QUIZ:
+        raise Http404
     quiz, _is_new = Quiz.objects.get_or_create(lesson=lesson)
     form = QuizForm(posted(request), instance=quiz)
     if form.is_valid():
-        form.save()
+        try:
+            form.save()
+        except Overtaken:
+            return gone(request, form.fields)
         messages.success(request, _("Saved."))
         return redirect("offers:quiz_update", pk)
     context = {
@@ -110,8 +115,7 @@ def _gone(request: StaffRequest) -> HttpResponse:
 def question_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Take a question out. What was handed in before stays as it was graded."""
     question = get_object_or_404(_questions(), pk=pk)
-    record(Name.QUESTION_DELETED, **question.facts())
-    question.delete()
+    delete_and_record(question, Name.QUESTION_DELETED, **question.facts())
     messages.success(request, _("The question is deleted."))
     return redirect("offers:quiz_update", question.quiz.lesson_id)
 
@@ -122,8 +126,10 @@ def question_delete(request: StaffRequest, pk: int) -> HttpResponse:
 def question_move(request: StaffRequest, pk: int) -> HttpResponse:
     """One place up, or with `down` one place down. At the edge nothing happens."""
     question = get_object_or_404(_questions(), pk=pk)
-    quiz = Quiz.objects.select_for_update().get(pk=question.quiz_id)
+    quiz = get_object_or_404(Quiz.objects.select_for_update(), pk=question.quiz_id)
     order = list(quiz.questions.all())
+    if question not in order:  # somebody deleted it before the lock
+        raise Http404
     here = order.index(question)
     there = here + (1 if "down" in request.POST else -1)
     if 0 <= there < len(order):

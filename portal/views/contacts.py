@@ -22,7 +22,7 @@ from accounts.forms import SegmentForm
 from accounts.http import StaffRequest
 from accounts.models import Contact, Segment, User
 from accounts.selection import Selection, Unclear
-from portal.events import Name, record
+from portal.events import Name, delete_and_record
 from portal.views.listing import Listing
 from portal.views.navigation import Item
 
@@ -142,7 +142,6 @@ def _save(form: SegmentForm, *, query: str, by: User) -> Segment | None:
 def segment_delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Forget a segment; its contacts stay."""
     segment = get_object_or_404(Segment, pk=pk)
-    record(Name.SEGMENT_DELETED, title=segment.name)
-    segment.delete()
+    delete_and_record(segment, Name.SEGMENT_DELETED, title=segment.name)
     messages.success(request, _("The segment “%s” is gone. Its contacts are not.") % segment.name)
     return redirect("portal:contact_list")

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from accounts.models import Role
 from enrollments.models import Enrollment, QuizAttempt
-from offers.forms.quiz import QuestionForm
-from offers.models import Choice, Question
+from offers.forms.quiz import QuestionForm, QuizForm
+from offers.models import Choice, Lesson, Question, Quiz
 from portal.models import Event
 
 
@@ -401,6 +401,40 @@ def test_a_lesson_deleted_while_its_new_question_is_saved_loses_no_text(
     answer = login(alice).post(create, sent | {"right_0": "on"})
     assert answer.status_code == 410
     assert "Long and dear" in answer.content.decode()
+
+
+def test_rules_of_a_quiz_whose_lesson_was_deleted_are_there_to_copy(
+    login, alice, quiz, monkeypatch
+):
+    page = reverse("offers:quiz_update", args=[quiz.lesson.pk])
+    check = QuizForm.clean
+
+    def clean(form):
+        Lesson.objects.filter(pk=quiz.lesson_id).delete()  # somebody else, at this very moment
+        return check(form)
+
+    monkeypatch.setattr(QuizForm, "clean", clean)
+    browser, sent = login(alice), {"pass_mark": "85", "max_attempts": "3", "reveal": "never"}
+    for _ in range(2):  # it is gone while it is saved, then gone for good
+        answer = browser.post(page, sent)
+        assert answer.status_code == 410
+        assert [text for _label, text in answer.context["words"]] == ["85", "3", "Never"]
+    assert events("quiz.updated") == 0
+
+
+@pytest.mark.parametrize("gone", ["question", "lesson"])
+def test_a_question_deleted_while_it_moves_is_not_found(login, alice, quiz, monkeypatch, gone):
+    question = quiz.questions.first()
+
+    def select_for_update(**options):
+        noun = question if gone == "question" else quiz.lesson
+        type(noun).objects.filter(pk=noun.pk).delete()  # somebody else, before the lock
+        return Quiz.objects.all().select_for_update(**options)
+
+    monkeypatch.setattr(Quiz.objects, "select_for_update", select_for_update)
+    page = reverse("offers:question_move", args=[question.pk])
+    assert login(alice).post(page, {"down": ""}).status_code == 404
+    assert events("quiz.updated") == 0
 
 
 def test_the_same_answer_twice_is_refused(login, alice, quiz):

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from accounts.models import Role
 from enrollments.models import Enrollment
+from offers import ordering
 from offers.duplicating import duplicate
 from offers.models import (
     Attachment,
@@ -181,6 +182,26 @@ def test_buttons_move_without_javascript_across_the_border_of_a_module(staff, co
         follow=True,
     )
     assert "not in this course any more" in told.content.decode()
+
+
+@pytest.mark.parametrize("noun", ["module", "lesson"])
+def test_what_is_deleted_while_it_moves_is_told(staff, course, monkeypatch, noun):
+    left = Module.objects.create(course=course, title="Left over", position=3)
+    moved = left if noun == "module" else Lesson.objects.get(title="B")
+    lock = ordering.lock
+
+    def delete_and_lock(course):
+        type(moved).objects.filter(pk=moved.pk).delete()  # somebody else got it first
+        lock(course)
+
+    monkeypatch.setattr(ordering, "lock", delete_and_lock)
+    told = staff.post(
+        reverse("offers:course_reorder", args=[course.pk]),
+        {"move": f"{noun}-{moved.pk} up"},
+        follow=True,
+    )
+    assert "not in this course any more" in told.content.decode()
+    assert not Event.objects.filter(name="course.updated").exists()
 
 
 def test_only_who_makes_content_moves_anything(login, bob, course):

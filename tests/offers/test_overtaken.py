@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from html.parser import HTMLParser
 
@@ -9,6 +10,7 @@ import make
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from PIL import Image
 
 from accounts.models import Role
 from offers.forms.careful import in_words
@@ -166,6 +168,23 @@ def test_a_course_is_not_overwritten_either(staff, school):
     assert staff.post(address, again).status_code == 302
     saved = Course.objects.get()
     assert (saved.description, saved.completion, saved.enforces_order) == ("Mine", "quiz", False)
+
+
+def test_a_cover_that_came_with_a_save_too_late_is_not_lost(staff, school):
+    course = make.course("Bread")
+    address = reverse("offers:course_update", args=[course.pk])
+    mine = opened(staff, address)
+    staff.post(address, mine | {"description": "Theirs"})
+    content = io.BytesIO()
+    Image.new("RGB", (40, 30), "brown").save(content, "PNG")
+    loaf = SimpleUploadedFile("loaf.png", content.getvalue(), "image/png")
+    answer = staff.post(address, mine | {"cover": loaf})
+    assert answer.status_code == 409
+    page = answer.content.decode()
+    assert "loaf.webp" in page
+    assert staff.post(address, Form(page).sent).status_code == 302
+    course.refresh_from_db()
+    assert course.cover.name == "loaf.webp"
 
 
 def test_a_save_without_a_version_is_a_mistake(staff, lesson):
