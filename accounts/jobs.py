@@ -30,9 +30,12 @@ def bulk_run_slice(job: Job) -> bool:
 
 @job("bulk_undo")
 def bulk_undo_slice(job: Job) -> bool:
-    """Take a bulk action back for the next contacts it changed."""
+    """Take a bulk action back for the next contacts it changed, as long as whoever asked for it may."""
     run = _run(job)
     user = User.objects.select_related("contact").filter(pk=job.data["user"]).first()
+    if user and not user.may(ACTIONS[run.action].permission):  # no more: the rest stays done
+        BulkRun.objects.filter(pk=run.pk, undone_at=None).update(undone_at=now())
+        return True
     return _go_on(job, run, _undo, user=user, cause=f"undo:{run.cause}")
 
 

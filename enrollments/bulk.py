@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.bulk import CHANGED, Action, Result, Results, Undoable, register
-from accounts.models import BulkRun
+from accounts.models import BulkRun, Contact
 from accounts.models.bulk import Outcome as Done
 from accounts.models.contact import ContactQuerySet
 from enrollments.cohorts import cohorts_back
@@ -146,12 +146,15 @@ class GrantOffer(Undoable):
             for event in _recorded(Name.OFFER_GRANTED, contact_ids, run)
             if "before" not in event.data
         }
-        left = _as_left({pk: event.data for pk, event in granted.items()})
-        opened_again = _ends_before({pk: granted[pk] for pk in left})
-        given = Grant.objects.filter(pk__in=left.keys() - opened_again.keys())
-        given.revoke(reason=_("Undone: bulk action %d") % run.pk)
-        Grant.objects.set_ends(opened_again)
-        return {*left.values()} | _move_back(contact_ids, run) | set(cohorts_back(contact_ids, run))
+        moved = _moved(contact_ids, run)
+        left = _as_left(contact_ids, {pk: event.data for pk, event in granted.items()} | moved)
+        opened_again = _ends_before({pk: granted[pk] for pk in granted.keys() & left.keys()})
+        given = granted.keys() & left.keys() - opened_again.keys()
+        reason = _("Undone: bulk action %d") % run.pk
+        Grant.objects.filter(pk__in=given).revoke(reason=reason)
+        back = {pk: _before(moved[pk]) for pk in moved.keys() & left.keys()}
+        Grant.objects.set_ends(opened_again | back)
+        return {*left.values(), *cohorts_back(contact_ids, run)}
 
 
 @register
@@ -270,7 +273,10 @@ class SetEnd(Undoable):
     def undo(
         self, contact_ids: Sequence[int], terms: dict[str, Any], run: BulkRun
     ) -> Collection[int]:
-        return _move_back(contact_ids, run)
+        moved = _moved(contact_ids, run)
+        left = _as_left(contact_ids, moved)
+        Grant.objects.set_ends({pk: _before(moved[pk]) for pk in left})
+        return {*left.values()}
 
 
 def _moves(grant: Grant, day: date | None) -> bool:
@@ -332,28 +338,37 @@ def _ends_before(granted: dict[int, Event]) -> dict[int, date | None]:
     return ends
 
 
-def _as_left(told: Mapping[int, dict[str, Any]]) -> dict[int, int]:
-    """Of grants and what a run recorded of each, those that nobody revoked or moved since, with their contacts."""
-    grants = Grant.objects.filter(pk__in=told, revoked_at=None).values_list(
-        "pk", "contact_id", "ends_on"
+def _as_left(contact_ids: Sequence[int], told: Mapping[int, dict[str, Any]]) -> dict[int, int]:
+    """Of grants and what a run recorded of each, those that nobody revoked or moved since, with their contacts.
+
+    They stay so until the transaction ends. Locked as grants are given, contacts first, and all at
+    once: so that whoever moves an end meanwhile waits, and no two wait for each other.
+    """
+    list(
+        Contact.objects.filter(pk__any_of=list(contact_ids))
+        .order_by("pk")
+        .select_for_update(no_key=True)
+        .values_list("pk")
     )
+    grants = Grant.objects.filter(pk__any_of=list(told), revoked_at=None).order_by("pk")
+    locked = grants.select_for_update(no_key=True).values_list("pk", "contact_id", "ends_on")
     return {
         pk: contact
-        for pk, contact, ends_on in grants
+        for pk, contact, ends_on in locked
         if (ends_on.isoformat() if ends_on else None) == told[pk]["ends_on"]
     }
 
 
-def _move_back(contact_ids: Sequence[int], run: BulkRun) -> set[int]:
-    """Set the ends a run moved to what they were, where they still are as it left them; returns whose."""
-    moved = {
+def _moved(contact_ids: Sequence[int], run: BulkRun) -> dict[int, dict[str, Any]]:
+    """Grant's pk -> what a run recorded when it moved the end."""
+    return {
         event.data["grant"]: event.data
         for name in (Name.OFFER_EXTENDED, Name.OFFER_GRANTED)
         for event in _recorded(name, contact_ids, run)
         if "before" in event.data
     }
-    left = _as_left(moved)
-    Grant.objects.set_ends(
-        {pk: parse_date(before) if (before := moved[pk]["before"]) else None for pk in left}
-    )
-    return {*left.values()}
+
+
+def _before(moved: Mapping[str, Any]) -> date | None:
+    """The last day a grant had before its end was moved."""
+    return parse_date(moved["before"]) if moved["before"] else None

@@ -21,7 +21,7 @@ from enrollments.models.grant import move_ends
 from enrollments.models.import_batch import Overtaken
 from enrollments.preview import understood
 from enrollments.tables import FileRefused
-from enrollments.undoing import undo_rows
+from enrollments.undoing import stop_undoing, undo_rows
 from portal import context
 from portal.jobs import SLICE_SECONDS, job
 from portal.models import Job, School
@@ -86,10 +86,13 @@ def run_import_slice(job: Job) -> bool:
 
 @job("undo_import")
 def undo_import_slice(job: Job) -> bool:
-    """Take the next rows of an import back."""
+    """Take the next rows of an import back, as long as whoever asked for it may."""
     batch = ImportBatch.objects.get(pk=job.data["batch"])
     user = User.objects.filter(pk=job.data["user"]).first()
     with _working_on(batch, user=user, cause=f"undo:{batch.pk}"):
+        if user and not user.may("manage_access"):
+            stop_undoing(batch)
+            return True
         return _until_tired(lambda: undo_rows(batch, job))
 
 

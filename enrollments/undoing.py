@@ -48,11 +48,18 @@ def undo_rows(batch: ImportBatch, job: Job) -> bool:
             _finish(batch)
             return False
         contacts = sorted({contact for _number, contact in rows if contact})
-        # Locked as grants are given: contacts first, in their order.
+        # Locked as grants are given: contacts first, in their order; then their grants, so that
+        # whoever moves an end meanwhile waits.
         list(
             Contact.objects.filter(pk__any_of=contacts)
             .order_by("pk")
             .select_for_update(no_key=True)
+        )
+        list(
+            Grant.objects.filter(contact__pk__any_of=contacts)
+            .order_by("pk")
+            .select_for_update(no_key=True, of=["self"])
+            .values_list("pk")
         )
         ends, dates_left = _dates(batch, contacts)
         counts = Counter(batch.undo_counts or dict.fromkeys(NUMBERS, 0))
@@ -71,6 +78,13 @@ def undo_rows(batch: ImportBatch, job: Job) -> bool:
         batch.save(update_fields=["undo_counts", "done"])
         job.advance(cursor=rows[-1][0])
     return True
+
+
+@transaction.atomic
+def stop_undoing(batch: ImportBatch) -> None:
+    """Let it be with what is taken back so far: nobody goes on with the other rows. Twice is harmless."""
+    ImportBatch.objects.filter(pk=batch.pk, undone_at=None).update(interrupted_at=now())
+    _finish(batch)
 
 
 def _finish(batch: ImportBatch) -> None:

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 TICK = 1.0  # seconds
 ROUND = 60.0  # seconds between two looks at the calendar
-KEPT = timedelta(days=90)  # the file of an import that is over; its rows and numbers stay
+KEPT = timedelta(days=90)  # the file of an import that is over, or never began; its rows stay
 SWEEP = 3600.0  # seconds between two sweeps of what is merely old
 
 TAKEN_OVER = 3  # a row handed over so often without effect: the workers may be gone
@@ -146,7 +146,7 @@ class Clock:
             Link.objects.over().delete()
             Job.objects.filter(kind=asking.KIND, created_at__lt=now() - asking.KEPT).delete()
             limits.sweep()
-            ImportFile.objects.filter(batch__finished_at__lt=now() - KEPT).delete()
+            ImportFile.objects.idle_since(now() - KEPT).delete()
             sweep.queue_sweep()
             ImportBatch.objects.interrupt_silent()
 

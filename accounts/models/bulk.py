@@ -105,6 +105,11 @@ class BulkRun(models.Model):
         return "done" if self.finished_at else "running"
 
     @property
+    def undo_stopped(self) -> bool:
+        """Whether its undoing ended before it came to all it changed: whoever started that may no more."""
+        return self.undone_at is not None and self.done < self.changed
+
+    @property
     def is_over(self) -> bool:
         """Whether it has come to everybody."""
         return self.finished_at is not None

@@ -18,13 +18,14 @@ from portal import context
 from portal.events import Fact, Name, record_many
 from portal.models import School
 
-# From the contacts to their grants: the other way it would read all grants of the offer.
+# From the contacts to their grants. By an index on the offer it would read all of its grants for
+# each of them, and takes such an index while the statistics know nothing of a new offer: hence "+ 0".
 HOLDING = """
     SELECT asked.contact_id
     FROM unnest(%(contacts)s::bigint[], %(dated)s::boolean[]) AS asked (contact_id, is_dated)
     CROSS JOIN LATERAL (
         SELECT FROM enrollments_grant AS held
-        WHERE held.contact_id = asked.contact_id AND held.offer_id = %(offer)s
+        WHERE held.contact_id = asked.contact_id AND held.offer_id + 0 = %(offer)s
           AND held.revoked_at IS NULL
           AND (asked.is_dated OR held.ends_at IS NULL OR held.ends_at > %(at)s)
         LIMIT 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Self
 
 import psycopg
 from django.db import connection, models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Greatest
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -164,6 +165,18 @@ class ImportBatch(models.Model):
         return "uploaded"
 
     @property
+    def undo_stopped(self) -> bool:
+        """Whether its undoing was broken off: whoever started that may no more."""
+        if not (self.undo_started_at and self.undone_at and self.interrupted_at):
+            return False
+        return self.interrupted_at > self.undo_started_at
+
+    @property
+    def has_file(self) -> bool:
+        """Whether its file is kept still."""
+        return ImportFile.objects.filter(batch=self).exists()
+
+    @property
     def is_over(self) -> bool:
         """Whether it can be undone: all its rows are done, or nobody goes on with them."""
         return self.state in ("done", "interrupted")
@@ -183,8 +196,9 @@ class ImportBatch(models.Model):
 
     @transaction.atomic
     def choose(self, offers: Collection[Offer]) -> bool:
-        """Add the offers that were asked for, and begin the dry run. False if it has begun already."""
-        begun = self._turn(Q(check_started_at=None, started_at=None), check_started_at=now())
+        """Add the offers that were asked for, and begin the dry run. False if it has begun, or the file is gone."""
+        ready = Q(_has_file(), check_started_at=None, started_at=None)
+        begun = self._turn(ready, check_started_at=now())
         if begun:
             self.offers.add(*offers)
             jobs.queue("check_import", key=f"check_import:{self.pk}", batch=self.pk)
@@ -203,7 +217,7 @@ class ImportBatch(models.Model):
     @transaction.atomic
     def start(self) -> bool:
         """Let the rows be imported in the background. False if the batch is not ready, or started already."""
-        ready = Q(checked_at__isnull=False, started_at=None, refusal="")
+        ready = Q(_has_file(), checked_at__isnull=False, started_at=None, refusal="")
         started = self._turn(ready, started_at=now(), started_by=context.actor(), done=0, counts={})
         if started:
             self.rows.all().delete()  # those of the dry run
@@ -251,6 +265,11 @@ class ImportBatch(models.Model):
             record(Name.IMPORT_FINISHED, batch=self.pk, **self.counts)
 
 
+def _has_file() -> Exists:
+    """Said of a batch. No join: that would put the whole condition where an update does not look again."""
+    return Exists(ImportFile.objects.filter(batch=OuterRef("pk")))
+
+
 class ImportFileQuerySet(models.QuerySet["ImportFile"]):
     def keep(self, batch: ImportBatch, content: bytes) -> None:
         """Store the bytes of a file, as they are: Django's own cursor would spell each of them in hex."""
@@ -259,6 +278,13 @@ class ImportFileQuerySet(models.QuerySet["ImportFile"]):
             "INSERT INTO enrollments_importfile (batch_id, content) VALUES (%s, %b)",
             [batch.pk, content],
         )
+
+    def idle_since(self, at: datetime) -> Self:
+        """Of imports that are over or were never started, with which nothing was done since `at`."""
+        times = ["uploaded", "check_started", "checked", "finished", "interrupted", "undone"]
+        latest = Greatest(*(f"batch__{time}_at" for time in times))
+        idle = Q(batch__started_at=None) | Q(batch__in=ImportBatch.objects.over())
+        return self.alias(latest=latest).filter(idle, latest__lt=at)
 
 
 class ImportFile(models.Model):

@@ -55,7 +55,9 @@ def import_detail(request: StaffRequest, pk: int) -> HttpResponse:
     batch = get_object_or_404(ImportBatch.objects.select_related("started_by"), pk=pk)
     if request.htmx:
         return _progress(request, batch)
-    form = OfferChoiceForm(posted(request), batch=batch) if batch.state == "uploaded" else None
+    form = None
+    if batch.state == "uploaded" and batch.has_file:
+        form = OfferChoiceForm(posted(request), batch=batch)
     if form and form.is_valid():
         form.save()
         return redirect("enrollments:import_detail", pk)

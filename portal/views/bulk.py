@@ -122,7 +122,7 @@ def bulk_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "is_moving": is_moving,
         "is_stuck": is_moving and job is not None and job.state == "dead",
         "total": counts.get(Outcome.CHANGED, 0) if run.undo_started_at else run.total,
-        "left": counts.get(Outcome.CHANGED, 0) - run.undone,
+        "left": run.done - run.undone,
         "may_undo": _may_undo(request, run, action) and counts.get(Outcome.CHANGED, 0) > 0,
     }
     fragment = "#progress" if request.htmx and is_moving else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import make
 import pytest
@@ -24,6 +24,7 @@ from notifications.models import Kind, Message
 from offers.models.offer import Kind as OfferKind
 from offers.models.offer import Status as OfferStatus
 from portal import context, jobs
+from portal.clock import Clock
 from portal.models import Event, Job, School
 
 HEADER = "Nome;Email;Data de expiração\n"
@@ -397,8 +398,48 @@ def test_an_import_stops_where_its_starter_may_no_more(staff, alice, upload, mon
     assert Grant.objects.count() == 2
     text = page(staff, batch)
     assert "This import was interrupted" in text
-    assert "Whoever started it may not do this any more." in text
+    assert "Whoever started it may not do this any more. 2 of 7 rows are done. Import the" in text
     assert "in the shell" not in text
+
+
+DAYS = ("uploaded", "check_started", "checked", "started", "finished", "interrupted", "undone")
+
+
+@pytest.mark.parametrize(
+    ("last", "ago", "is_kept"),
+    [
+        ("uploaded", 91, False),  # the question was never answered
+        ("uploaded", 89, True),
+        ("checked", 91, False),
+        ("checked", 89, True),
+        ("started", 91, True),  # it is not over
+        ("finished", 91, False),
+        ("finished", 89, True),
+        ("interrupted", 91, False),
+        ("interrupted", 89, True),
+        ("undone", 91, False),
+        ("undone", 89, True),
+    ],
+)
+def test_a_file_is_kept_for_90_days_from_the_last_that_was_done_with_it(upload, last, ago, is_kept):
+    batch = upload("Ana;ana@x.com;\n", make.offer())
+    days = list(DAYS[: DAYS.index(last) + 1])
+    if last == "interrupted":
+        days.remove("finished")
+    times = {f"{day}_at": now() - timedelta(days=99) for day in days}
+    times |= {f"{last}_at": now() - timedelta(days=ago)}
+    nothing = {f"{day}_at": None for day in DAYS[1:]}
+    ImportBatch.objects.filter(pk=batch.pk).update(**nothing | times)
+    Clock().beat()
+    assert ImportFile.objects.exists() is is_kept
+
+
+def test_what_was_checked_cannot_be_started_once_its_file_is_gone(staff, upload, start):
+    batch = upload("Ana;ana@x.com;\n", make.offer())
+    assert "Start import" in page(staff, batch)
+    ImportFile.objects.all().delete()
+    assert "Start import" not in page(staff, batch)
+    assert start(batch).state == "checked"
 
 
 def test_a_second_worker_on_the_same_rows_does_nothing(upload, school):
@@ -477,6 +518,26 @@ def test_reasons_are_told_in_the_language_of_the_uploader(staff, alice, upload):
 # Undoing
 
 
+def test_it_is_offered_on_whatever_page_of_the_rows_one_is(staff, upload, start):
+    batch = upload("Ana;ana@x.com;\n", make.offer())
+    assert "Undo…" not in page(staff, batch)
+    batch = start(batch)
+    for query in ("", "?outcome=created", "?outcome=failed", "?after=2"):
+        assert "Undo…" in page(staff, batch, query), query
+    assert "No row has this outcome." in page(staff, batch, "?outcome=failed")
+    past = page(staff, batch, "?after=2")
+    assert "Nothing more here First page" in past
+    assert "No row has this outcome." not in past
+
+
+def test_nothing_is_not_undone(staff, upload):
+    batch = upload("Ana;ana@x.com;\n", make.offer())
+    batch.start()
+    batch.interrupt()
+    assert "This import was interrupted" in page(staff, batch)
+    assert "Undo…" not in page(staff, batch)
+
+
 def test_undoing_revokes_and_archives_and_the_next_import_brings_back(staff, upload, start, undo):
     offer, text = make.offer(), "Ana;ana@x.com;\n"
     batch = start(upload(text, offer))
@@ -532,6 +593,32 @@ def test_undoing_resets_a_date_only_where_it_still_is_what_the_import_set(
     assert (kept.ends_on, moved.ends_on) == (date(2027, 6, 1), date(2029, 1, 1))
     assert kept.is_live
     assert (batch.undo_counts["reset"], batch.undo_counts["dates_left"]) == (1, 1)
+
+
+def test_undoing_stops_where_whoever_asked_for_it_may_no_more(
+    staff, alice, upload, start, monkeypatch, school
+):
+    batch = start(upload("".join(f"N;n{n}@x.com;\n" for n in range(3)), make.offer()))
+    monkeypatch.setattr(undoing, "SLICE", 1)
+    monkeypatch.setattr("enrollments.jobs._until_tired", lambda step: not step())
+    sam = make.staff(Role.SUPPORT)
+    with context.acting(user=sam):
+        batch.undo()
+    job = Job.objects.get(key=f"undo_import:{batch.pk}")
+    jobs.run(job.pk)
+    with context.acting(user=alice):
+        sam.change_role(Role.MODERATOR)
+    for _ in range(3):
+        jobs.run(job.pk)
+    assert Grant.objects.filter(revoked_at=None).count() == 2
+    batch.refresh_from_db()
+    assert (batch.state, batch.undo_counts["revoked"]) == ("undone", 1)
+    assert "Whoever started it may not do this any more." in page(staff, batch)
+
+
+def test_an_undoing_that_came_to_its_end_does_not_say_it_stopped(staff, upload, start, undo):
+    batch = undo(start(upload("Ana;ana@x.com;\n", make.offer())))
+    assert "may not do this any more" not in page(staff, batch)
 
 
 def test_undoing_closes_again_what_the_import_had_opened_anew(upload, start, undo, bob):

@@ -472,3 +472,27 @@ def test_a_run_stops_where_its_starter_may_no_more(alice, login, school, monkeyp
     page = login(alice).get(reverse("portal:bulk_detail", args=[run.pk])).content.decode()
     assert page.count("Whoever started it may not do this any more.") == len(contacts) - 2
     assert "At work" not in page
+
+
+def test_undoing_stops_where_whoever_asked_for_it_may_no_more(
+    act, staff, alice, school, monkeypatch
+):
+    act("tag", [make.contact() for _ in range(4)], tag="vip")
+    run = BulkRun.objects.get()
+    monkeypatch.setattr(type(ACTIONS["tag"]), "batch", 2)
+    monkeypatch.setattr("accounts.jobs.monotonic", cycle([0, 0, 99]).__next__)  # a batch a slice
+    sam = make.staff(Role.SUPPORT)
+    with context.acting(user=sam):
+        run.undo()
+    job = Job.objects.get(key=f"bulk_undo:{run.pk}")
+    jobs.run(job.pk)
+    with context.acting(user=alice):
+        User.objects.get(pk=sam.pk).change_role(Role.MODERATOR)
+    for _ in range(3):
+        jobs.run(job.pk)
+    assert Contact.objects.filter(tags__name="vip").count() == 2
+    page = staff.get(reverse("portal:bulk_detail", args=[run.pk])).content.decode()
+    assert "Undone for 2 contacts." in page
+    assert "Whoever started it may not do this any more." in page
+    assert "changed since" not in page
+    assert "Taking it back" not in page

@@ -228,7 +228,7 @@ def audit(house):
 def follow(browser: Any, address: str, rel: str) -> tuple[list[list[int]], list[int], str]:
     """Press the same button until it is gone: the keys on each page, its statements, where it ended."""
     path, pages, costs = address.partition("?")[0], [], []
-    while True:
+    for _ in range(2 * NUMBER):
         with CaptureQueriesContext(connection) as asked:
             response = browser.get(address)
         assert response.status_code == 200
@@ -238,6 +238,7 @@ def follow(browser: Any, address: str, rel: str) -> tuple[list[list[int]], list[
         if button is None:
             return pages, costs, address
         address = path + unescape(button[1])
+    pytest.fail(f"{path} has no last page")
 
 
 @pytest.mark.parametrize("name", LISTS)
