@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 import threading
 import time
 from contextlib import suppress
@@ -22,7 +23,7 @@ class Line(threading.local):
 
     def send(self, mail: EmailMessage) -> None:
         """Send it over the open line, or a new one. After an error, which is raised, the next mail has a new one."""
-        if self.sent >= MOST or time.monotonic() - self.used_at > IDLE:
+        if self.sent >= MOST or time.monotonic() - self.used_at > IDLE or not self._answers():
             self.close()
         if self.mailer is None:
             mailer = mailers.default
@@ -34,6 +35,20 @@ class Line(threading.local):
             self.close()
             raise
         self.sent, self.used_at = self.sent + 1, time.monotonic()
+
+    def _answers(self) -> bool:
+        """Whether the other side still listens, as far as one can ask: it may hang up after any mail.
+
+        Asked before the mail, for a mail that failed on its way may have arrived.
+        """
+        connection = getattr(self.mailer, "connection", None)
+        if not isinstance(connection, smtplib.SMTP):
+            return True
+        try:
+            code, _text = connection.noop()
+        except (OSError, smtplib.SMTPException):
+            return False
+        return code == 250
 
     def close(self) -> None:
         """Hang up, unless the other side did. Closing twice is harmless."""

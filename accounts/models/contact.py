@@ -277,10 +277,14 @@ class Contact(models.Model):
         The old address is worth nothing any more: sessions, open links and a temporary password end,
         and credentials that went there may be sent again. Raises IntegrityError if somebody has the address.
         """
+        from accounts.models.user import User  # which needs this module
+
         mine = Contact.objects.select_for_update(no_key=True).filter(pk=self.pk)
         email, before = normalize_email(email), mine.values_list("email", flat=True).get()
         if email == before:
             return
+        # Before the address: it is a key, so who holds the user waits for its change to record an event.
+        User.objects.select_for_update(no_key=True).filter(contact=self).first()
         self.email = email
         self.credentials_claim = "" if self.joined_at is None else self.credentials_claim
         self.save(update_fields=["email", "credentials_claim"])

@@ -52,19 +52,23 @@ class Section(models.TextChoices):
 
 
 class LinkQuerySet(models.QuerySet["Link"]):
+    """Links. Who locks several rows does it in one order: contacts, users, links, whichever of them they need."""
+
     def open(self) -> Self:
         """Neither used nor ended by anybody, whatever the hour."""
         return self.filter(used_at=None, superseded_at=None, revoked_at=None)
 
     def usable(self) -> Self:
-        """open(), and not expired. One table only: see consume()."""
+        """open(), and not expired. One table only: see _spend()."""
         return self.open().filter(expires_at__gt=now())
 
     @transaction.atomic
     def revoke(self) -> list[Link]:
         """Make those worthless that could be used, and record `magic_link.revoked` of each; returns them."""
-        usable = self.usable().select_related("user").order_by("pk")
-        links = list(usable.select_for_update(of=["self"]))
+        usable = self.usable()
+        usable._lock_owners()
+        rows = usable.select_related("user").order_by("pk")
+        links = list(rows.select_for_update(of=["self"]))
         Link.objects.filter(pk__in=[link.pk for link in links]).update(revoked_at=now())
         record_many(
             Name.MAGIC_LINK_REVOKED,
@@ -223,11 +227,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
 
         None if it is used, expired, superseded, revoked or forged, or the person is blocked.
         """
-        mine = self.by_token(token)
-        if password:  # the owner first, then their links, as everybody locks them who ends links
-            owner = User.objects.filter(links__in=mine)
-            owner.select_for_update(no_key=True, of=["self"]).first()
-        link = mine._spend()
+        link = self.by_token(token)._spend()
         if link and password:
             link.user.change_password(password)
         return link
@@ -243,6 +243,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
         link = asked.order_by("-pk").first()
         # Without a link, too: who asked for a stranger's address does not learn from the time whether it is known.
         mine = Link.objects.filter(pk=link.pk if link else 0)
+        mine._lock_owners()
         may_try = mine.usable().filter(tries__lt=MAX_TRIES).update(tries=F("tries") + 1)
         if link and may_try and constant_time_compare(link.code, code):
             return mine._spend()
@@ -254,6 +255,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
 
         The conditional UPDATE is the lock: of any number of callers at most one wins.
         """
+        self._lock_owners()
         if not self.usable().update(used_at=now()):
             return None
         link = self.select_related("user__contact").get()
@@ -269,7 +271,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
         Raises IntegrityError if somebody else has the address by now, and then nothing is spent.
         """
         mine = self.by_token(token).filter(purpose=Purpose.CONFIRM_EMAIL)
-        # The contact first, then its links, as everybody locks them who ends links.
+        # Before the user, whom consume() locks.
         owner = Contact.objects.filter(pk__in=mine.values("user__contact"))
         contact = owner.select_for_update(no_key=True).first()
         link = self.consume(token) if contact else None
@@ -278,9 +280,14 @@ class LinkQuerySet(models.QuerySet["Link"]):
         link.user.contact.change_email(link.email)
         return link
 
+    def _lock_owners(self) -> None:
+        """Hold the users whose links these are until the transaction ends."""
+        owners = User.objects.filter(pk__in=self.values("user")).order_by("pk")
+        list(owners.select_for_update(no_key=True).values_list("pk", flat=True))
+
 
 def _lock(user: User) -> None:
-    """Hold the row of `user` that comes before their links, as confirm_email() does, until the transaction ends."""
+    """Hold the contact of `user`, or else `user`, until the transaction ends."""
     if user.contact_id:
         Contact.objects.select_for_update(no_key=True).get(pk=user.contact_id)
     else:

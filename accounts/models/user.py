@@ -212,8 +212,12 @@ class User(AbstractBaseUser):
 
     @property
     def reads(self) -> str:
-        """The language of their pages and mails; blank: the school's. What they chose as staff comes first."""
-        return self.language or (self.contact.language if self.contact else "")
+        """The language of their pages and mails; blank: the school's.
+
+        What they chose as staff counts as long as they are staff: nobody else has a page to change it.
+        """
+        own = self.language if self.is_staff else ""
+        return own or (self.contact.language if self.contact else "")
 
     @property
     def is_blocked(self) -> bool:

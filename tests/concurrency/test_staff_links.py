@@ -29,6 +29,12 @@ def test_asked_for_at_once_one_link_is_mailed(sam):
     assert Link.objects.count() == 1
 
 
+def test_who_chose_a_password_meanwhile_is_mailed_nothing(sam):
+    User.objects.get(pk=sam.pk).change_password("flour and water")
+    assert not invite(sam)
+    assert not Link.objects.exists()
+
+
 def test_control_without_the_lock_both_are_mailed(sam, monkeypatch):
     monkeypatch.setattr(models.QuerySet, "select_for_update", lambda self, **_options: self)
     request, gate = LinkQuerySet.request, threading.Barrier(2)

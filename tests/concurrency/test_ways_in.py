@@ -10,10 +10,11 @@ from typing import Any
 
 import make
 import pytest
-from django.db import OperationalError, models
+from django.db import OperationalError, connection, models
 from django.test import Client
 from django.utils.timezone import now
 from racing import RACERS, race
+from stage import wait_until
 
 from accounts import asking
 from accounts.models import Contact, Link, Session, User
@@ -72,38 +73,134 @@ def test_a_link_and_its_code_let_in_once_together(bob):
 
 
 @pytest.fixture
-def met(monkeypatch) -> None:
-    """Two who spend a link at once wait for each other, if both can come so far."""
-    gate, spend = threading.Barrier(2), LinkQuerySet._spend
-
-    def spend_together(self: LinkQuerySet) -> Link | None:
-        link = spend(self)
-        with suppress(threading.BrokenBarrierError):
-            gate.wait(timeout=0.5)
-        return link
-
-    monkeypatch.setattr(LinkQuerySet, "_spend", spend_together)
+def without_locks(monkeypatch) -> None:
+    """Rows are read, and nobody holds them."""
+    monkeypatch.setattr(models.QuerySet, "select_for_update", lambda self, **_options: self)
 
 
-def choosing(bob: Contact) -> list[Callable[[], bool]]:
-    """Pressing the buttons of two mails, each with another new password."""
+@pytest.fixture
+def meet(monkeypatch) -> Callable[..., None]:
+    """From then on two who spent their links wait for each other, so many seconds."""
 
-    def press(token: str) -> bool:
-        return Link.objects.consume(token, password=f"oil and {token}") is not None
+    def begin(*, seconds: float) -> None:
+        gate, spend = threading.Barrier(2), LinkQuerySet._spend
 
-    mailed = [make.link(bob.user, links.Purpose.RESET) for _ in range(2)]
-    return [lambda token=link.token: press(token) for link in mailed]
+        def spend_together(self: LinkQuerySet) -> Link | None:
+            link = spend(self)
+            with suppress(threading.BrokenBarrierError):
+                gate.wait(timeout=seconds)
+            return link
+
+        monkeypatch.setattr(LinkQuerySet, "_spend", spend_together)
+
+    return begin
 
 
-def test_of_two_new_passwords_chosen_at_once_one_is_it(bob, met):
-    assert sorted(race(*choosing(bob))) == [False, True]
+def choosing(bob: Contact) -> Callable[[], bool]:
+    """Pressing the button of a mail, with a new password."""
+    token = make.link(bob.user, links.Purpose.RESET).token
+    return lambda: Link.objects.consume(token, password=f"oil and {token}") is not None
+
+
+def confirming(bob: Contact) -> Callable[[], bool]:
+    """Pressing the button of the mail that went to a new address."""
+    purpose, email = links.Purpose.CONFIRM_EMAIL, "bob@new.example"
+    token = make.link(bob.user, purpose, email=email).token
+    return lambda: Link.objects.confirm_email(token) is not None
+
+
+# Whoever comes second stands before the lock of the first: waiting for them is vain.
+VAIN = 0.5
+
+
+@pytest.mark.parametrize("other", [choosing, confirming])
+def test_of_two_who_end_all_links_at_once_one_does(bob, meet, other):
+    meet(seconds=VAIN)
+    assert sorted(race(choosing(bob), other(bob))) == [False, True]
     assert not Link.objects.usable().exists()
 
 
-def test_control_without_the_lock_two_new_passwords_meet_in_a_deadlock(bob, met, monkeypatch):
-    monkeypatch.setattr(models.QuerySet, "select_for_update", lambda self, **_options: self)
+@pytest.mark.parametrize("other", [choosing, confirming])
+@pytest.mark.usefixtures("without_locks")
+def test_control_without_the_lock_both_meet_in_a_deadlock(bob, meet, other):
+    meet(seconds=10)
     with pytest.raises(OperationalError, match="deadlock"):
-        race(*choosing(bob))
+        race(choosing(bob), other(bob))
+
+
+@pytest.fixture
+def in_between(monkeypatch) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+    """What begins when somebody looked at a code or spent their link, who goes on once it waits for them."""
+    is_time = threading.Event()
+
+    def is_waited_for() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            )
+            return bool(cursor.fetchall())
+
+    def pausing(step: Callable[..., Any]) -> Callable[..., Any]:
+        def step_and_wait(*terms: Any) -> Any:
+            answer = step(*terms)
+            is_time.set()
+            wait_until(is_waited_for)
+            return answer
+
+        return step_and_wait
+
+    def begin_late(run: Callable[[], Any]) -> Callable[[], Any]:
+        def late() -> Any:
+            assert is_time.wait(timeout=30)
+            return run()
+
+        return late
+
+    monkeypatch.setattr(LinkQuerySet, "_spend", pausing(LinkQuerySet._spend))
+    monkeypatch.setattr(links, "constant_time_compare", pausing(links.constant_time_compare))
+    return begin_late
+
+
+def test_links_revoked_while_their_owner_chooses_a_password_are_over_already(bob, in_between):
+    make.link(bob.user)
+    revoke = in_between(Link.objects.all().revoke)
+    assert race(choosing(bob), revoke) == [True, []]
+
+
+@pytest.mark.usefixtures("without_locks")
+def test_control_without_the_lock_revoking_meets_them_in_a_deadlock(bob, in_between):
+    make.link(bob.user)
+    revoke = in_between(Link.objects.all().revoke)
+    with pytest.raises(OperationalError, match="deadlock"):
+        race(choosing(bob), revoke)
+
+
+def coming_in(bob: Contact) -> Callable[[], bool]:
+    """Pressing the button of a login link."""
+    token = make.link(bob.user).token
+    return lambda: Link.objects.consume(token) is not None
+
+
+def typing_it(bob: Contact) -> Callable[[], bool]:
+    """Typing the code of a login link."""
+    code = make.link(bob.user, self_service=True, browser=BROWSER).code
+    return lambda: Link.objects.consume_code(code, browser=BROWSER) is not None
+
+
+@pytest.mark.parametrize("come", [coming_in, typing_it, choosing])
+def test_an_address_staff_change_while_its_owner_comes_in_is_the_new_one(bob, in_between, come):
+    change = in_between(lambda: bob.change_email("bob@new.example"))
+    assert race(come(bob), change) == [True, None]
+    bob.user.refresh_from_db()
+    assert bob.user.email == "bob@new.example"
+
+
+@pytest.mark.parametrize("come", [coming_in, typing_it, choosing])
+@pytest.mark.usefixtures("without_locks")
+def test_control_without_the_lock_staff_and_owner_meet_in_a_deadlock(bob, in_between, come):
+    change = in_between(lambda: bob.change_email("bob@new.example"))
+    with pytest.raises(OperationalError, match="deadlock"):
+        race(come(bob), change)
 
 
 def test_control_counting_without_a_condition_looks_at_every_code(link, compared, monkeypatch):

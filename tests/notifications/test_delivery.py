@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import smtplib
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import make
 import pytest
 from django.core.mail.backends.locmem import EmailBackend
 from django.urls import reverse
 from django.utils.timezone import now
+from stage import Post
 
 from accounts.models import Contact, Link, Role, User
 from accounts.models.link import Purpose
@@ -185,6 +188,49 @@ def test_many_mails_share_a_line_to_the_server_until_it_fails_or_they_are_too_ma
     server(smtplib.SMTPServerDisconnected("gone"))
     grant(2, cause="bulk:2")
     assert len(opened) == 2, "the second did not try the line of the first"
+
+
+class Curt(Post):
+    """A mail server that hangs up after each mail, or answers whoever asks that it is about to."""
+
+    def __init__(self, *, hangs_up: bool) -> None:
+        super().__init__()
+        self.hangs_up, self.lines = hangs_up, set[Any]()
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        answer = await super().handle_DATA(server, session, envelope)
+        self.lines.add(session.peer)
+        if self.hangs_up:
+            self.loop.call_soon(server.transport.close)  # once it has answered
+        return answer
+
+    async def handle_NOOP(self, *_asked: Any) -> str:  # noqa: N802
+        return "421 Too long"
+
+
+@pytest.fixture(params=[True, False], ids=["hangs up", "says so"])
+def curt(request, settings) -> Iterator[Curt]:
+    """Where mail goes."""
+    curt = Curt(hangs_up=request.param)
+    curt.start()
+    smtp = {"host": curt.hostname, "port": curt.port, "timeout": 10}
+    settings.MAILERS = {
+        "default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": smtp}
+    }
+    line.close()
+    yield curt
+    line.close()
+    curt.stop()
+
+
+def test_a_line_that_the_server_closed_costs_no_mail_its_turn(curt, committed):
+    people = [make.contact() for _ in range(3)]
+    with committed(), context.acting(cause="bulk:1"):
+        pks = [person.pk for person in people]
+        Grant.objects.grant_many(contact_ids=pks, offer=make.offer(), source="manual")
+    assert sorted(letter.to for letter in curt.letters) == sorted(each.email for each in people)
+    assert len(curt.lines) == 3
+    assert set(Message.objects.values_list("state", "attempts")) == {(State.SENT, 1)}
 
 
 def test_a_stranger_to_the_message_log_sees_none_of_it(waiting, bob, login):
