@@ -224,7 +224,10 @@ class SimulationMiddleware:
         if not is_students(request):
             if request.method in SAFE:
                 shed_forms(request)
-            return self.get_response(request)
+                return self.get_response(request)
+            response = self.get_response(request)
+            shed_forms(request)  # not before: what was sent is a form of theirs
+            return response
         shed_forms(request)
         if row and over in OVER:
             return lead_to(request, resolve_url("portal:contact_detail", row.contact_id))

@@ -21,14 +21,14 @@ from accounts.models.contact import normalize_email
 
 
 def spelled(names: Iterable[str]) -> list[str]:
-    """These tags, one line each; so that case makes no second tag, as the one that is known is written."""
+    """These tags, one line each; so that case makes no second tag, as the one is written that is known or came first."""
     typed = [line for name in names if (line := " ".join(name.split()))]
     alike = Tag.objects.annotate(lower=Lower("name")).filter(
         lower__in=[name.lower() for name in typed]
     )
     known = set(alike.values_list("name", flat=True))
     written = {name.lower(): name for name in known}
-    return [name if name in known else written.get(name.lower(), name) for name in typed]
+    return [name if name in known else written.setdefault(name.lower(), name) for name in typed]
 
 
 class TagField(forms.CharField):

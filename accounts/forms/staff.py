@@ -130,7 +130,7 @@ def invite(person: User) -> bool:
 
     Nobody else gets anything. What was asked for twice within MOMENT is mailed once.
     """
-    User.objects.select_for_update(no_key=True, of=["self"]).get(pk=person.pk)
+    person = User.objects.select_for_update(no_key=True, of=["self"]).get(pk=person.pk)
     if not person.is_staff or person.has_usable_password():
         return False
     mailed = person.links.usable().filter(purpose=Purpose.SET_PASSWORD, delivery="mail")

@@ -101,4 +101,7 @@ def login_renew(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         asking.count(user.email)
         is_sent = Link.objects.mail_to(user, purpose=purpose, section=Section.PROFILE)
+        if not is_sent:
+            text = _("Nothing was sent: a link does not let you in any more. Please write to us.")
+            messages.error(request, text)
     return render(request, "accounts/student/login_renew.html", {"is_sent": is_sent})

@@ -172,10 +172,12 @@ def _mails(contact: Contact) -> list[Row]:
 
 
 def _log(contact: Contact, user: User) -> list[Row]:
-    """What happened, and from where if it was they who did it: the address of others is not theirs."""
-    told = _rows(
-        Event.objects.filter(contact=contact), "name", "occurred_at", "address", "actor_id"
-    )
+    """What happened, and from where if it was they who did it: the address of others is not theirs.
+
+    That there were notes about them is for staff alone.
+    """
+    events = Event.objects.filter(contact=contact).exclude(name=Name.NOTE_DELETED)
+    told = _rows(events, "name", "occurred_at", "address", "actor_id")
     for row in told:
         row["by_you"] = row.pop("actor_id") == user.pk
         row["address"] = row["address"] if row["by_you"] else None

@@ -91,6 +91,12 @@ def test_tags_are_written_as_they_are_known(alice, bob, charlie, login):
     assert set(bob.tags.values_list("name", flat=True)) == {"VIP", "first class", "late"}
 
 
+def test_a_new_tag_is_written_as_it_came_first(alice, bob, login):
+    words = {"name": "Bob", "email": "bob@example.com", "tag_names": "Foo, foo, bar, FOO"}
+    login(alice).post(reverse("accounts:contact_update", args=[bob.pk]), words)
+    assert set(bob.tags.values_list("name", flat=True)) == {"Foo", "bar"}
+
+
 def test_editing_records_what_differs(alice, bob, login):
     staff, page = login(alice), reverse("accounts:contact_update", args=[bob.pk])
     words = {"name": "Bobby", "email": "bob@example.com", "phone": "1", "tag_names": ""}

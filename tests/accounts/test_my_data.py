@@ -124,6 +124,13 @@ def test_it_holds_nothing_that_staff_keep_to_themselves(alice, bob, login, schoo
         assert key not in text
 
 
+def test_that_there_was_a_note_stays_with_staff(alice, bob, login, school):
+    note = Note.objects.create(contact=bob, author=alice, text="a note of staff")
+    login(alice).post(reverse("accounts:note_delete", args=[note.pk]))
+    assert Event.objects.filter(name="note.deleted", contact=bob).exists()
+    assert "note" not in json.dumps(download(login(bob)))
+
+
 def test_taking_it_is_noted_and_looking_is_not(bob, login, alice):
     here = login(bob)
     here.get(PAGE)

@@ -15,7 +15,7 @@ from django.utils.timezone import now
 
 from accounts import passwords
 from accounts.models import Contact, Link, Role, User
-from accounts.models.link import Purpose
+from accounts.models.link import LinkQuerySet, Purpose
 from notifications.models import Message, State
 from portal.models import Event, School, Tally
 
@@ -180,13 +180,26 @@ def test_who_became_staff_meanwhile_gets_a_password_of_their_own_all_the_same(
     browser = enter(bob, owed)
     settings.FRESH_LOGIN_SECONDS = 0
     led_to = browser.post(CHANGE, {"password": NEW}).headers["Location"]
-    assert "Mail me the link" in browser.get(led_to).content.decode()
+    page = browser.get(led_to).content.decode()
+    assert "Mail me the link" in page
+    assert "with it you choose a new password, and then come to the dashboard" in page
+    assert "log in once more" not in page
     with committed():
-        assert "on its way" in browser.post(led_to).content.decode()
+        page = browser.post(led_to).content.decode()
+    assert "A link to choose a new password is on its way to b•••@example.com." in page
+    assert "your profile" not in page
     [path] = re.findall(r"(/l/[0-9a-f]{64}/)", mailoutbox[-1].body)
     browser.post(path, {"password": NEW})
     assert not fresh(bob).must_change_password
     assert enter(bob, NEW).get("/dashboard/").status_code == 200
+
+
+def test_a_link_that_was_not_mailed_is_said_so(bob, owed, monkeypatch):
+    browser = enter(bob, owed)
+    monkeypatch.setattr(LinkQuerySet, "mail_to", lambda *_, **__: False)
+    page = browser.post("/profile/security/renew/").content.decode()
+    assert "Nothing was sent" in page
+    assert "on its way" not in page
 
 
 def test_the_way_to_the_form_costs_no_query(bob, owed, django_assert_max_num_queries):

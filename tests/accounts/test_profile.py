@@ -45,6 +45,16 @@ def test_name_language_and_zone(bob, login):
     assert Event.objects.filter(name="contact.updated").count() == 1, "nothing differs"
 
 
+def test_who_is_staff_no_more_reads_what_their_profile_says(bob, login):
+    browser = login(User.objects.appoint(email=bob.email, role=Role.SUPPORT))
+    browser.post("/dashboard/profile/", {"name": "Bob", "language": "it"})
+    save(browser, language="pt-br")
+    assert 'lang="it"' in browser.get(PROFILE).content.decode()
+    User.objects.get(contact=bob).change_role("")
+    browser = login(User.objects.get(contact=bob))
+    assert 'lang="pt-br"' in browser.get(PROFILE).content.decode()
+
+
 @pytest.mark.parametrize(
     ("typed", "kept"),
     [

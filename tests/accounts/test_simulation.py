@@ -258,15 +258,19 @@ def token(browser: Client, url: str) -> str:
     return str(browser.get(url).context["csrf_token"])
 
 
-@pytest.mark.parametrize("how", ["ended", "time"])
+@pytest.mark.parametrize("how", ["ended", "time", "time, met by a form"])
 def test_a_form_left_open_in_another_tab_is_not_sent_as_ones_own(double, how):
     left_open = {"name": "Robert", "csrfmiddlewaretoken": token(double, "/profile/")}
     if how == "ended":
         end = {"csrfmiddlewaretoken": token(double, "/dashboard/")}
         assert double.post(reverse("accounts:simulation_end"), end).status_code == 302
-    else:
+    elif how == "time":
         Simulation.objects.update(expires_at=now())
         double.get("/courses/")
+    else:
+        own = {"csrfmiddlewaretoken": token(double, "/dashboard/profile/"), "name": "Alice"}
+        Simulation.objects.update(expires_at=now())
+        assert double.post("/dashboard/profile/", own).status_code == 302
     assert double.post("/profile/", left_open).status_code == 403
     assert Contact.objects.filter(name="Alice").exists()
     fresh = {"csrfmiddlewaretoken": token(double, "/dashboard/profile/"), "name": "Alice Smith"}
