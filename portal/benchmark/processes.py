@@ -59,6 +59,8 @@ def a_broker() -> Iterator[str]:
                     client.ping()
                     break
                 time.sleep(0.05)
+            else:
+                raise TimeoutError("redis-server does not answer")
             client.close()
             yield f"redis://{HOST}:{port}/0"
 

@@ -26,7 +26,7 @@ SESSIONS = 16
 
 
 class UnexpectedAnswer(Exception):
-    """A page did not answer 200: what was measured would mean nothing."""
+    """A page did not answer as it should: what was measured would mean nothing."""
 
 
 def stranger() -> Client:

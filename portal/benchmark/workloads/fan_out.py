@@ -162,8 +162,9 @@ def _grant_all(
 
 def _largest() -> int:
     """The most that one of the portal's processes ever had in memory, in bytes."""
-    workers = (worker for child in children(os.getpid()) for worker in children(child))
-    return max(map(peak_memory, workers), default=0)
+    started = children(os.getpid())
+    workers = [worker for child in started for worker in children(child)]
+    return max(map(peak_memory, [*started, *workers]), default=0)
 
 
 def _latency(
