@@ -21,7 +21,7 @@ from offers.models import Cohort, Course, Lesson, Offer
 from portal import context
 from portal.models import Event, School
 
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 WITH_MENUS = {"contacts", "contacts filtered"}
 
 SHEET = {
