@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -27,7 +27,10 @@ def quiz_update(request: StaffRequest, pk: int) -> HttpResponse:
         return gone(request, QuizForm.base_fields)
     if lesson.kind != LessonKind.QUIZ:
         raise Http404
-    quiz, _is_new = Quiz.objects.get_or_create(lesson=lesson)
+    try:
+        quiz, _is_new = Quiz.objects.get_or_create(lesson=lesson)
+    except IntegrityError:  # deleted since the look above
+        return gone(request, QuizForm.base_fields)
     form = QuizForm(posted(request), instance=quiz)
     if form.is_valid():
         try:

@@ -1,4 +1,4 @@
-"""Two who delete one thing at the same moment: it is gone once, and told once."""
+"""Two who delete one thing at the same moment: it is gone once, and told once; and who looks at it meanwhile."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import make
 import pytest
 from django import shortcuts
 from django.db import models
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
 from racing import race
 
 from accounts.models import Note, Segment, User
 from accounts.views import dashboard
-from offers.models import Cohort, Module, Question
+from offers.models import Cohort, Lesson, LessonKind, Module, Question
 from offers.views import cohorts, courses, lessons, quizzes
 from portal.models import Event, School
 from portal.views import contacts
@@ -69,3 +70,21 @@ def test_what_two_delete_at_once_is_told_once(monkeypatch: pytest.MonkeyPatch) -
         assert race(delete, delete) == [302, 302]
         name = f"{noun._meta.model_name}.deleted"
         assert Event.objects.filter(name=name).count() == 1, address
+
+
+def test_a_quiz_whose_lesson_goes_while_its_page_is_asked_for(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    School.current()
+    lesson = make.lesson(make.course("Bread"), "Check", kind=LessonKind.QUIZ)
+    browser = Client()
+    browser.force_login(alice)
+    look = QuerySet.get_or_create
+
+    def look_too_late(self: Any, *args: Any, **terms: Any) -> Any:
+        Lesson.objects.filter(pk=lesson.pk).delete()
+        return look(self, *args, **terms)
+
+    monkeypatch.setattr(QuerySet, "get_or_create", look_too_late)
+    answer = browser.get(reverse("offers:quiz_update", args=[lesson.pk]))
+    assert answer.status_code == 404
